@@ -1,0 +1,197 @@
+"""What will be done to one photo, worked out purely from the photo, its Request and the facts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from photoenhance_ui.errors import NetworkMissing
+from photoenhance_ui.geometry import Size, Tile, tiles_of
+from photoenhance_ui.request import AUTO, RESAMPLE_ONLY, Faces, Precision, Request
+from photoenhance_ui.settings import TILE_LADDER_PX
+
+OVERLAP_PX = 32  # context around a tile; beyond it the networks' answers hardly change
+BUILTIN = "builtin"
+
+CPU_UPSCALERS = ("realesr-general-x4v3", BUILTIN)
+GPU_UPSCALERS = (
+    "RealESRGAN_x2plus", "RealESRGAN_x4plus", "realesr-general-x4v3", BUILTIN,
+)  # fmt: skip
+"""What ``auto`` takes, best first. A CPU gets the networks it can run while somebody waits."""
+
+
+@dataclass(frozen=True)
+class UpscalerFacts:
+    """What a plan needs to know of an installed upscaler."""
+
+    scale: int
+    denoises: bool = False
+    """Whether the Request's ``denoise`` changes its result."""
+
+
+@dataclass(frozen=True)
+class EngineFacts:
+    """What an engine has and can do, as plain values that pickle."""
+
+    device: str
+    """"cpu", "cuda" or "mps"."""
+    device_name: str
+    upscalers: Mapping[str, UpscalerFacts]
+    finder: str | None = None
+    restorer: str | None = None
+    parser: str | None = None
+    precisions: tuple[str, ...] = (Precision.EXACT.value,)
+    """The precisions that this device runs."""
+    default_precision: str = Precision.EXACT.value
+    tile_px: int = TILE_LADDER_PX[0]
+    max_output_pixels: int = 256_000_000
+    weights_warnings: Mapping[str, str] = field(default_factory=dict)
+    """Network name -> a sentence that every report which used it must carry."""
+    photos_working: int = 0
+    photos_waiting: int = 0
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The networks of a batch: what ``auto`` means, settled once when the batch begins.
+
+    So a download that finishes does not change networks in a batch's middle.
+    """
+
+    upscaler: str
+    finder: str | None
+    restorer: str | None
+    parser: str | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that will be done to one photo."""
+
+    source: Size
+    output: Size
+    scale: float
+    """What the person gets: the asked scale, lowered where the result would be too large."""
+    upscaler: str | None
+    """None: the background is only resampled."""
+    network_scale: int
+    denoise: float
+    tiles: tuple[Tile, ...]
+    faces: Faces
+    """Faces.NONE where no face network is to run."""
+    finder: str | None
+    restorer: str | None
+    parser: str | None
+    face_strength: float
+    precision: str
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Names of the networks that will run."""
+        names = (self.upscaler, self.finder, self.restorer, self.parser)
+        return tuple(name for name in names if name is not None)
+
+
+def choose_networks(upscaler: str, scale: float, facts: EngineFacts) -> Choice:
+    """Settle what ``auto`` means. A name that is not installed stays, and fails its photos."""
+    if upscaler == AUTO:
+        upscaler = _best_upscaler(scale, facts)
+    return Choice(upscaler, facts.finder, facts.restorer, facts.parser)
+
+
+def _best_upscaler(scale: float, facts: EngineFacts) -> str:
+    ranking = CPU_UPSCALERS if facts.device == "cpu" else GPU_UPSCALERS
+    installed = [name for name in ranking if name in facts.upscalers]
+    if not installed:
+        return RESAMPLE_ONLY
+    enough = [name for name in installed if facts.upscalers[name].scale >= scale]
+    return (enough or installed)[0]
+
+
+def make_plan(
+    source: Size,
+    request: Request,
+    choice: Choice,
+    facts: EngineFacts,
+    *,
+    tile_px: int | None = None,
+    overlap_px: int = OVERLAP_PX,
+) -> Plan:
+    """Plan one photo. Raises NetworkMissing where the named upscaler is not installed."""
+    upscaler = _upscaler_facts(choice.upscaler, facts)
+    warnings: list[str] = []
+    scale = _allowed_scale(source, request.scale, facts.max_output_pixels, warnings)
+    faces = _possible_faces(request, choice, warnings)
+    with_faces = faces is not Faces.NONE
+    precision = _possible_precision(request, facts, warnings)
+    if upscaler is not None and not upscaler.denoises and request.denoise != Request.denoise:
+        warnings.append(f"{choice.upscaler} has no adjustable denoising; denoise had no effect.")
+    plan = Plan(
+        source=source,
+        output=source.scaled(scale),
+        scale=scale,
+        upscaler=None if upscaler is None else choice.upscaler,
+        network_scale=1 if upscaler is None else upscaler.scale,
+        denoise=request.denoise if upscaler is not None and upscaler.denoises else 0.0,
+        tiles=() if upscaler is None else tiles_of(source, tile_px or facts.tile_px, overlap_px),
+        faces=faces,
+        finder=choice.finder if with_faces else None,
+        restorer=choice.restorer if with_faces else None,
+        parser=choice.parser if with_faces else None,
+        face_strength=request.face_strength,
+        precision=precision,
+    )
+    told = [facts.weights_warnings[n] for n in plan.networks if n in facts.weights_warnings]
+    return replace(plan, warnings=(*warnings, *told))
+
+
+def _upscaler_facts(name: str, facts: EngineFacts) -> UpscalerFacts | None:
+    if name == RESAMPLE_ONLY:
+        return None
+    if name not in facts.upscalers:
+        there = ", ".join(sorted(facts.upscalers)) or "none"
+        raise NetworkMissing(
+            f"The upscaler {name!r} is not installed. Installed: {there}. "
+            "Choose one of them or auto, or download it first."
+        )
+    return facts.upscalers[name]
+
+
+def _allowed_scale(source: Size, scale: float, most_pixels: int, warnings: list[str]) -> float:
+    if source.scaled(scale).pixels <= most_pixels:
+        return scale
+    lowered = (most_pixels / source.pixels) ** 0.5
+    lowered = int(lowered * 100) / 100  # two digits, rounded down, for the sentence below
+    warnings.append(
+        f"Scale {scale:g} would give more than {most_pixels / 1e6:g} megapixels; "
+        f"{lowered:g} was used."
+    )
+    return lowered
+
+
+def _possible_faces(request: Request, choice: Choice, warnings: list[str]) -> Faces:
+    if request.faces is Faces.NONE or request.face_strength == 0:
+        return Faces.NONE
+    missing = [
+        role
+        for role, name in (("finds", choice.finder), ("restores", choice.restorer))
+        if name is None
+    ]
+    if not missing:
+        return request.faces
+    warnings.append(
+        f"No network that {' and '.join(missing)} faces is installed; "
+        "faces were enlarged like everything else."
+    )
+    return Faces.NONE
+
+
+def _possible_precision(request: Request, facts: EngineFacts, warnings: list[str]) -> str:
+    if request.precision is Precision.AUTO:
+        return facts.default_precision
+    if request.precision.value in facts.precisions:
+        return request.precision.value
+    warnings.append(
+        f"Precision {request.precision.value} brings nothing on this device "
+        f"({facts.device}); {facts.default_precision} was used."
+    )
+    return facts.default_precision

@@ -1,0 +1,208 @@
+"""What a person asks for: the Request, its options, and the presets that fill them in."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from math import isfinite
+from types import MappingProxyType
+from typing import Any
+
+from photoenhance_ui.errors import InvalidOption
+
+MIN_SCALE = 1.0
+MAX_SCALE = 8.0
+AUTO = "auto"
+"""The best upscaler of those installed, chosen once for a batch."""
+RESAMPLE_ONLY = "none"
+"""No background network: the photo is enlarged by resampling, only faces are restored."""
+
+
+class Faces(StrEnum):
+    """Which of the found faces are restored."""
+
+    ALL = "all"
+    LARGEST = "largest"
+    NONE = "none"
+
+
+class Precision(StrEnum):
+    """How exactly the networks are computed."""
+
+    AUTO = "auto"
+    EXACT = "exact"
+    FAST = "fast"
+
+
+class OutputFormat(StrEnum):
+    """The format of the written file; ``same`` is that of the input."""
+
+    SAME = "same"
+    PNG = "png"
+    JPEG = "jpeg"
+    WEBP = "webp"
+    TIFF = "tiff"
+    AVIF = "avif"
+
+
+@dataclass(frozen=True)
+class Option:
+    """One field of the Request as the doors show it."""
+
+    name: str
+    default: Any
+    kind: type
+    meaning: str
+    choices: tuple[str, ...] = ()
+    lowest: float | None = None
+    highest: float | None = None
+    step: float | None = None
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option(
+        "scale", 2.0, float,
+        "How many times as wide and as high the result is; fractions are allowed.",
+        lowest=MIN_SCALE, highest=MAX_SCALE, step=0.5,
+    ),
+    Option(
+        "upscaler", AUTO, str,
+        "The network for everything but faces: `auto`, `builtin`, a known name, the stem of a "
+        "file of your own in the weights folder, or `none` to resample only.",
+    ),
+    Option(
+        "faces", Faces.ALL, Faces, "Which faces are restored.",
+        choices=tuple(Faces),
+    ),
+    Option(
+        "face_strength", 0.8, float,
+        "How much of each restored face is blended in: 0 nothing, 1 all of it.",
+        lowest=0.0, highest=1.0, step=0.05,
+    ),
+    Option(
+        "denoise", 0.5, float,
+        "How strongly noise is removed: 0 keeps it, 1 removes most. "
+        "Works with `realesr-general-x4v3`.",
+        lowest=0.0, highest=1.0, step=0.05,
+    ),
+    Option(
+        "precision", Precision.AUTO, Precision,
+        "`exact` computes in 32-bit floating point, `fast` in 16-bit where the device gains "
+        "from it, `auto` chooses.",
+        choices=tuple(Precision),
+    ),
+    Option(
+        "output_format", OutputFormat.SAME, OutputFormat,
+        "The format of the result.",
+        choices=tuple(OutputFormat),
+    ),
+    Option(
+        "quality", 95, int,
+        "Quality of JPEG, WebP and AVIF files; has no meaning for the lossless formats.",
+        lowest=1, highest=100, step=1,
+    ),
+    Option(
+        "keep_metadata", True, bool,
+        "Keep EXIF (camera, time, place) and XMP. The colour profile is always kept.",
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be done to a photo. Immutable; raises InvalidOption for impossible values.
+
+    ``scale`` 1..8, ``face_strength`` and ``denoise`` 0..1, ``quality`` 1..100.
+    """
+
+    scale: float = 2.0
+    upscaler: str = AUTO
+    faces: Faces = Faces.ALL
+    face_strength: float = 0.8
+    denoise: float = 0.5
+    precision: Precision = Precision.AUTO
+    output_format: OutputFormat = OutputFormat.SAME
+    quality: int = 95
+    keep_metadata: bool = True
+
+    def __post_init__(self) -> None:
+        for option in OPTIONS:
+            checked = _checked(option, getattr(self, option.name))
+            object.__setattr__(self, option.name, checked)
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> "Request":
+        """Build a Request from a mapping as the doors get it; unknown names are refused."""
+        known = {option.name for option in OPTIONS}
+        unknown = sorted(set(options) - known)
+        if unknown:
+            raise InvalidOption(
+                f"There is no option named {unknown[0]!r}; there are: {', '.join(sorted(known))}."
+            )
+        return cls(**options)
+
+
+def _checked(option: Option, value: Any) -> Any:
+    """``value`` as the option's kind, or InvalidOption with a sentence."""
+    if option.choices:
+        return _chosen(option, value)
+    if option.kind is bool:
+        if not isinstance(value, bool):
+            raise InvalidOption(f"{option.name} is yes or no (true or false), not {value!r}.")
+        return value
+    if option.kind is str:
+        if not isinstance(value, str) or not value.strip():
+            raise InvalidOption(f"{option.name} must be a name, not {value!r}.")
+        return value.strip()
+    return _number(option, value)
+
+
+def _chosen(option: Option, value: Any) -> Any:
+    if value not in option.choices:
+        raise InvalidOption(
+            f"{option.name} must be one of {', '.join(option.choices)}, not {value!r}."
+        )
+    return option.kind(value)
+
+
+def _number(option: Option, value: Any) -> int | float:
+    lowest, highest = option.lowest, option.highest
+    assert lowest is not None and highest is not None
+    message = f"{option.name} must be a number from {lowest:g} to {highest:g}, not {value!r}."
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidOption(message)
+    if not isfinite(value) or not lowest <= value <= highest:
+        raise InvalidOption(message)
+    if option.kind is int:
+        if value != int(value):
+            raise InvalidOption(f"{option.name} must be a whole number, not {value!r}.")
+        return int(value)
+    return float(value)
+
+
+PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "everyday": MappingProxyType({}),
+        "portrait": MappingProxyType({"face_strength": 1.0}),
+        "old photo": MappingProxyType({"face_strength": 0.7, "denoise": 0.8}),
+        "illustration": MappingProxyType(
+            {"scale": 4.0, "faces": Faces.NONE, "upscaler": "RealESRGAN_x4plus_anime_6B"}
+        ),
+        "fast": MappingProxyType(
+            {"upscaler": "builtin", "faces": Faces.NONE, "precision": Precision.FAST}
+        ),
+    }
+)
+"""Presets fill a person's options and leave the others at their defaults."""
+
+
+def preset_options(name: str, installed_upscalers: Collection[str]) -> dict[str, Any]:
+    """The options that the preset ``name`` fills in on this machine.
+
+    A preset prefers an upscaler; where that one is not installed, the choice stays ``auto``.
+    """
+    if name not in PRESETS:
+        raise InvalidOption(f"There is no preset named {name!r}; there are: {', '.join(PRESETS)}.")
+    options = {**{option.name: option.default for option in OPTIONS}, **PRESETS[name]}
+    if options["upscaler"] not in (AUTO, RESAMPLE_ONLY, *installed_upscalers):
+        options["upscaler"] = AUTO
+    return options

@@ -1,0 +1,221 @@
+"""One frozen Settings, from flags and PHOTOENHANCE_ variables, validated once at the start."""
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from photoenhance_ui.errors import InvalidSetting
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+EMBEDDED_WEIGHTS_DIR = PROJECT_DIR / "weights"
+"""Where the committed built-in network lies, whatever ``weights_dir`` says."""
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "exact", "fast")
+FACE_DETECTORS = (
+    "auto",
+    "detection_Resnet50_Final",
+    "detection_mobilenet0.25_Final",
+    "face_detection_yunet_2023mar",
+)
+TILE_LADDER_PX = (512, 384, 256, 192, 128)
+"""The only tile sizes there are, so that the same plan gives the same bytes."""
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One setting as flag, variable and line of the README."""
+
+    name: str
+    default: Any
+    kind: type
+    meaning: str
+    choices: tuple[str, ...] = ()
+    lowest: float | None = None
+    page_only: bool = False
+
+    @property
+    def option(self) -> str:
+        """``--weights-dir`` for ``weights_dir``."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """``PHOTOENHANCE_WEIGHTS_DIR`` for ``weights_dir``."""
+        return "PHOTOENHANCE_" + self.name.upper()
+
+
+FLAGS: tuple[Flag, ...] = (
+    Flag("host", "", str, "Address to listen on; empty: GRADIO_SERVER_NAME, else 127.0.0.1.",
+         page_only=True),
+    Flag("port", 0, int, "Port to listen on; 0: GRADIO_SERVER_PORT, else 7860.",
+         lowest=0, page_only=True),
+    Flag("share", False, bool, "Ask Gradio for a public link.", page_only=True),
+    Flag("auth", "", str, "USER:PASSWORD that the page asks for.", page_only=True),
+    Flag("handlers", 3, int, "Batches that are worked on at once.", lowest=1, page_only=True),
+    Flag("device", "auto", str, "Where the networks run.", choices=DEVICES),
+    Flag("precision", "auto", str, "What the precision `auto` of a request means.",
+         choices=PRECISIONS),
+    Flag("weights_dir", EMBEDDED_WEIGHTS_DIR, Path, "Where network files are kept and looked for."),
+    Flag("trust_weights", False, bool,
+         "Load a file with a known name and unknown bytes; every report then warns of it."),
+    Flag("face_detector", "auto", str, "The network that finds faces.", choices=FACE_DETECTORS),
+    Flag("tile_px", "auto", str, "Side of a tile in pixels; `auto`: by device.",
+         choices=("auto", *(str(px) for px in TILE_LADDER_PX))),
+    Flag("offline", False, bool, "Never download anything."),
+    Flag("in_flight", 3, int, "Photos of one person that are read, worked on or written at once.",
+         lowest=1),
+    Flag("max_megabytes", 50.0, float, "Largest file that is read, in MB.", lowest=0),
+    Flag("max_megapixels", 64.0, float, "Largest photo that is read, in millions of pixels.",
+         lowest=0),
+    Flag("max_output_megapixels", 256.0, float,
+         "Largest result, in millions of pixels; a larger scale is lowered.", lowest=0),
+    Flag("max_photos", 200, int, "Photos in one batch.", lowest=1),
+    Flag("keep_hours", 24.0, float,
+         "Hours for which results and uploads stay on the server after their batch ended.",
+         lowest=0, page_only=True),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that is fixed for as long as the program runs. Fields: see FLAGS."""
+
+    host: str = "127.0.0.1"
+    port: int = 7860
+    share: bool = False
+    auth: str = ""
+    handlers: int = 3
+    device: str = "auto"
+    precision: str = "auto"
+    weights_dir: Path = EMBEDDED_WEIGHTS_DIR
+    trust_weights: bool = False
+    face_detector: str = "auto"
+    tile_px: str = "auto"
+    offline: bool = False
+    in_flight: int = 3
+    max_megabytes: float = 50.0
+    max_megapixels: float = 64.0
+    max_output_megapixels: float = 256.0
+    max_photos: int = 200
+    keep_hours: float = 24.0
+
+    @property
+    def max_bytes(self) -> int:
+        """Largest file in bytes (1 MB = 1,000,000 bytes)."""
+        return int(self.max_megabytes * 1e6)
+
+    @property
+    def max_pixels(self) -> int:
+        """Largest input in pixels."""
+        return int(self.max_megapixels * 1e6)
+
+    @property
+    def max_output_pixels(self) -> int:
+        """Largest result in pixels."""
+        return int(self.max_output_megapixels * 1e6)
+
+
+def add_flags(parser: argparse.ArgumentParser, *, page: bool) -> None:
+    """Give ``parser`` every flag; those of the page alone only where ``page`` is true.
+
+    Defaults are suppressed, so that a flag that is not given leaves room for its variable.
+    """
+    for flag in FLAGS:
+        if flag.page_only and not page:
+            continue
+        if flag.kind is bool:
+            parser.add_argument(
+                flag.option,
+                action=argparse.BooleanOptionalAction,
+                default=argparse.SUPPRESS,
+                help=flag.meaning,
+            )
+        else:
+            parser.add_argument(
+                flag.option,
+                metavar=flag.name.rsplit("_", 1)[-1].upper(),
+                default=argparse.SUPPRESS,
+                help=flag.meaning + (f" One of: {', '.join(flag.choices)}." * bool(flag.choices)),
+            )
+
+
+def settings_from(
+    given: Mapping[str, Any], environment: Mapping[str, str] | None = None
+) -> Settings:
+    """Settings from ``given`` (parsed flags), then the variables, then the defaults.
+
+    Raises InvalidSetting with a sentence that names the flag or the variable.
+    """
+    environment = os.environ if environment is None else environment
+    values: dict[str, Any] = {}
+    for flag in FLAGS:
+        if flag.name in given:
+            values[flag.name] = _parsed(flag, given[flag.name], flag.option)
+        elif environment.get(flag.variable, "") != "":
+            values[flag.name] = _parsed(flag, environment[flag.variable], flag.variable)
+        else:
+            values[flag.name] = flag.default
+    values["host"] = values["host"] or environment.get("GRADIO_SERVER_NAME") or "127.0.0.1"
+    values["port"] = values["port"] or _gradio_port(environment)
+    if values["auth"] and not all(values["auth"].partition(":")[::2]):
+        raise InvalidSetting("--auth needs the form USER:PASSWORD.")
+    return Settings(**values)
+
+
+def parse_settings(
+    arguments: Sequence[str] | None = None, environment: Mapping[str, str] | None = None
+) -> Settings:
+    """Settings of the page from the command line."""
+    parser = argparse.ArgumentParser(prog="app.py", description="PhotoEnhance: the page.")
+    add_flags(parser, page=True)
+    try:
+        return settings_from(vars(parser.parse_args(arguments)), environment)
+    except InvalidSetting as error:
+        parser.error(error.sentence)
+
+
+def _gradio_port(environment: Mapping[str, str]) -> int:
+    port = environment.get("GRADIO_SERVER_PORT") or "7860"
+    if not port.isdecimal():
+        raise InvalidSetting(f"GRADIO_SERVER_PORT must be a number, not {port!r}.")
+    return int(port)
+
+
+def _parsed(flag: Flag, value: Any, source: str) -> Any:
+    if flag.kind is bool:
+        return value if isinstance(value, bool) else _truth(value, source)
+    if flag.choices:
+        if str(value) not in flag.choices:
+            raise InvalidSetting(
+                f"{source} must be one of {', '.join(flag.choices)}, not {str(value)!r}."
+            )
+        return str(value)
+    if flag.kind is Path:
+        return Path(value).expanduser().resolve()
+    if flag.kind is str:
+        return str(value)
+    return _number(flag, value, source)
+
+
+def _truth(value: str, source: str) -> bool:
+    word = value.strip().lower()
+    if word in ("1", "true", "yes", "on"):
+        return True
+    if word in ("0", "false", "no", "off"):
+        return False
+    raise InvalidSetting(f"{source} must be true or false, not {value!r}.")
+
+
+def _number(flag: Flag, value: Any, source: str) -> int | float:
+    kind = "a whole number" if flag.kind is int else "a number"
+    try:
+        number: int | float = flag.kind(value)
+    except ValueError:
+        raise InvalidSetting(f"{source} must be {kind}, not {value!r}.") from None
+    if flag.lowest is not None and not flag.lowest <= number < float("inf"):
+        raise InvalidSetting(f"{source} must be at least {flag.lowest:g}, not {value!r}.")
+    return number
