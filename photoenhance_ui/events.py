@@ -4,10 +4,12 @@ The engine yields ``Queued … Rendered`` or ``Failed``/``Cancelled``; the batch
 ``Rendered`` (pixels) into ``Finished`` (a written file). Every event pickles.
 """
 
+import logging
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from photoenhance_ui.errors import UnexpectedFailure, as_photoenhance_error
 from photoenhance_ui.geometry import Size
 from photoenhance_ui.photo import Photo
 
@@ -84,7 +86,6 @@ class Rendered:
     networks: tuple[str, ...]
     precision: str
     faces: int
-    faithfulness_db: float
     warnings: tuple[str, ...] = ()
 
 
@@ -143,7 +144,13 @@ class Row:
 
     def as_json(self) -> dict[str, Any]:
         """The row as plain JSON values."""
-        return {**asdict(self), "networks": [*self.networks], "warnings": [*self.warnings]}
+        return {
+            **asdict(self),
+            "state": self.state.value,
+            "stage": self.stage and self.stage.value,
+            "networks": list(self.networks),
+            "warnings": list(self.warnings),
+        }
 
 
 def row_after(row: Row, event: Event) -> Row:
@@ -188,3 +195,15 @@ def row_after(row: Row, event: Event) -> Row:
             return replace(
                 row, state=State.CANCELLED, stage=None, code="cancelled", reason="It was cancelled."
             )
+
+
+def failed_by(error: BaseException, log: logging.Logger, subject: str) -> Failed:
+    """The event for ``error``; the log gets a traceback where nobody foresaw it."""
+    failure = as_photoenhance_error(error)
+    foreseen = not isinstance(failure, UnexpectedFailure)
+    log.log(
+        logging.INFO if foreseen else logging.ERROR,
+        "photo_failed %s code=%s", subject, failure.code,
+        exc_info=None if foreseen else error,
+    )  # fmt: skip
+    return Failed(failure.code, failure.sentence)

@@ -8,10 +8,11 @@ any thread one at a time, and raise only ``MemoryExhausted`` or ``NetworkFailed`
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from photoenhance_ui.catalogue import Role
 
 from photoenhance_ui.photo import Pixels
 
@@ -71,3 +72,16 @@ class FaceParser(Protocol):
     def __call__(self, faces: Pixels) -> NDArray[np.uint8]:
         """(N, 512, 512, 3) -> (N, 512, 512), 255 where face, 0 elsewhere (no blur)."""
         ...
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """Something that the enhancer wants computed; it is sent the outputs.
+
+    ``inputs`` is what the network's ``__call__`` takes first, and the answer is what it gives.
+    """
+
+    role: Role
+    network: str
+    inputs: Any
+    denoise: float = 0.0

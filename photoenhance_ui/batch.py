@@ -1,0 +1,385 @@
+"""Many files of one owner -> a stream of changes; each photo fails, waits and is cancelled alone.
+
+A Batch is open-ended: photos may be added, cancelled and retried while it runs. The work is
+driven by whoever reads ``changes``: nothing runs unread, and a reader that goes away cancels
+what it was waiting for.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from photoenhance_ui.codec import (
+    Limits,
+    Provenance,
+    check_bytes,
+    faithfulness_db,
+    read_photo,
+    write_photo,
+)
+from photoenhance_ui.engine import Engine
+from photoenhance_ui.errors import PhotoMissing, TooManyPhotos
+from photoenhance_ui.events import (
+    Cancelled,
+    Event,
+    Failed,
+    Finished,
+    Progress,
+    Queued,
+    Rendered,
+    Row,
+    Stage,
+    Started,
+    State,
+    failed_by,
+    row_after,
+)
+from photoenhance_ui.photo import Photo
+from photoenhance_ui.plan import choose_networks
+from photoenhance_ui.request import Faces, Request
+from photoenhance_ui.settings import Settings
+from photoenhance_ui.storage import Shelf
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Change:
+    """Something happened to one photo: the event, and the row it made."""
+
+    photo_id: str
+    row: Row
+    event: Event
+
+
+@dataclass(eq=False)
+class _Entry:
+    """One photo of the batch. Its row is changed by the reader alone, or while nobody reads."""
+
+    id: str
+    name: str
+    row: Row
+    original: Path | None = None
+    """The input as it was taken in; None until then, and where it was refused."""
+    refusal: Failed | None = None
+    attempt: int = 0
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def job_id(self) -> str:
+        """A retry is a new job, so that events of an abandoned attempt are told apart."""
+        return f"{self.id}-{self.attempt}"
+
+
+class _Stopwatch:
+    """Seconds of work on a photo: reading, enhancing, writing; not its waiting for its turn."""
+
+    def __init__(self) -> None:
+        self._spent = 0.0
+        self._began = time.monotonic()
+
+    def pause(self) -> None:
+        self._spent = self.seconds
+
+    def resume(self) -> None:
+        self._began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return self._spent + time.monotonic() - self._began
+
+
+class Batch:
+    """One owner's photos with one Request; ``auto`` is settled once, at the start.
+
+    Not tied to an event loop: photos may be added, cancelled and retried from any thread; one
+    reader at a time runs the batch by iterating over ``changes``.
+    """
+
+    def __init__(
+        self, engine: Engine, owner: str, request: Request, shelf: Shelf, settings: Settings
+    ) -> None:
+        self.owner = owner
+        self.request = request
+        self.shelf = shelf
+        self._engine = engine
+        self._settings = settings
+        self._limits = Limits.of(settings)
+        self._choice = choose_networks(request.upscaler, request.scale, engine.facts())
+        self._entries: dict[str, _Entry] = {}
+        self._lock = threading.Lock()
+        self._wake: Callable[[], None] | None = None
+
+    # What is there
+
+    @property
+    def ids(self) -> list[str]:
+        """The photos in the order given."""
+        return list(self._entries)
+
+    @property
+    def rows(self) -> list[Row]:
+        """The report: one row per photo, in the order given."""
+        return [entry.row for entry in list(self._entries.values())]
+
+    @property
+    def finished(self) -> list[Path]:
+        """The results that are there, in the order given."""
+        return [Path(row.output) for row in self.rows if row.output is not None]
+
+    @property
+    def settled(self) -> bool:
+        """True where no photo waits or is being worked on."""
+        return all(row.state.settled for row in self.rows)
+
+    @property
+    def watched(self) -> bool:
+        """True while somebody reads ``changes``."""
+        return self._wake is not None
+
+    def row(self, photo_id: str) -> Row:
+        """One photo's row."""
+        return self._entries[photo_id].row
+
+    def original(self, photo_id: str) -> Path | None:
+        """The input as it was taken in; None where it could not be."""
+        return self._entries[photo_id].original
+
+    # What a person can do
+
+    def add(self, path: Path, name: str | None = None) -> str:
+        """Take one more photo in, and give its id. A refused one fails when the batch runs."""
+        photo_id, name = uuid.uuid4().hex, name or path.name
+        entry = _Entry(photo_id, name, Row(name, stage=Stage.WAITING))
+        with self._lock:
+            is_one_too_many = len(self._entries) >= self._settings.max_photos
+            self._entries[photo_id] = entry
+        try:
+            if is_one_too_many:
+                raise TooManyPhotos(
+                    f"A batch takes {self._settings.max_photos} photos. "
+                    "Enhance this one in the next batch."
+                )
+            check_bytes(path, self._limits)
+            entry.original = self.shelf.take(photo_id, path)
+        except Exception as error:  # noqa: BLE001 - one odd file never refuses the others
+            entry.refusal = failed_by(error, log, f"photo={photo_id}")
+        self._call_reader()
+        return photo_id
+
+    def cancel(self, photo_id: str | None = None) -> None:
+        """Cancel one photo, or all that are not settled; within one tile of work."""
+        for entry in self._chosen(photo_id):
+            if not entry.row.state.settled:
+                entry.cancelled.set()
+                self._engine.cancel(entry.job_id)
+        self._call_reader()
+
+    def retry(self, photo_id: str | None = None) -> int:
+        """Let one photo, or all that failed or were cancelled, wait again; gives how many.
+
+        They run when ``changes`` is (still) being read.
+        """
+        again = [
+            entry
+            for entry in self._chosen(photo_id)
+            if entry.row.state in (State.FAILED, State.CANCELLED) and entry.original is not None
+        ]
+        for entry in again:
+            entry.attempt += 1
+            entry.cancelled = threading.Event()
+            entry.row = row_after(entry.row, Queued())
+        self._call_reader()
+        return len(again)
+
+    async def changes(self) -> AsyncIterator[Change]:
+        """Run the batch and tell what happens, until every photo is settled.
+
+        At most ``in_flight`` photos are read, worked on or written at once. Only one reader at
+        a time; another one ends at once. Closing this iterator cancels what is not settled.
+        """
+        with self._lock:
+            if self._wake is not None:
+                return
+            happened: asyncio.Queue[tuple[str, Event] | None] = asyncio.Queue()
+            loop = asyncio.get_running_loop()
+
+            def post(item: tuple[str, Event] | None) -> None:
+                with suppress(RuntimeError):  # the reader and its loop are gone
+                    loop.call_soon_threadsafe(happened.put_nowait, item)
+
+            self._wake = lambda: post(None)
+        self.shelf.begin()
+        running: set[str] = set()
+        threads = ThreadPoolExecutor(self._settings.in_flight, thread_name_prefix="photo")
+        try:
+            while True:
+                for change in self._settled_before_start(running):
+                    yield change
+                self._start_waiting(running, threads, post)
+                with self._lock:  # a photo is added before this, or finds nobody reading
+                    if not running and self.settled:
+                        self._wake = None
+                        return
+                item = await happened.get()
+                if item is None:
+                    continue
+                job_id, event = item
+                if isinstance(event, Finished | Failed | Cancelled):
+                    running.discard(job_id)
+                entry = self._entries[job_id.partition("-")[0]]
+                if entry.job_id != job_id or entry.row.state.settled:
+                    continue  # an abandoned attempt
+                entry.row = row_after(entry.row, event)
+                yield Change(entry.id, entry.row, event)
+        finally:
+            if self._wake is not None:
+                self._stop_unsettled()
+                self._wake = None
+            threads.shutdown(wait=False)
+            self.shelf.end()
+
+    # How it runs
+
+    def _stop_unsettled(self) -> None:
+        """Cancel what the reader no longer waits for; only flags are set, nothing is awaited."""
+        for entry in list(self._entries.values()):
+            if not entry.row.state.settled:
+                entry.cancelled.set()
+                self._engine.cancel(entry.job_id)
+                entry.row = row_after(entry.row, Cancelled())
+
+    def _chosen(self, photo_id: str | None) -> list[_Entry]:
+        return list(self._entries.values()) if photo_id is None else [self._entries[photo_id]]
+
+    def _call_reader(self) -> None:
+        wake = self._wake
+        if wake is not None:
+            wake()
+
+    def _settled_before_start(self, running: set[str]) -> Iterator[Change]:
+        """Photos that never start: refused when they were taken in, or cancelled since."""
+        for entry in list(self._entries.values()):
+            if entry.row.state is not State.QUEUED or entry.job_id in running:
+                continue
+            event = Cancelled() if entry.cancelled.is_set() else entry.refusal
+            if event is not None:
+                entry.row = row_after(entry.row, event)
+                yield Change(entry.id, entry.row, event)
+
+    def _start_waiting(
+        self,
+        running: set[str],
+        threads: ThreadPoolExecutor,
+        post: Callable[[tuple[str, Event]], None],
+    ) -> None:
+        """Start waiting photos in the order given, as many as the bound leaves room for."""
+        for entry in list(self._entries.values()):
+            if len(running) >= self._settings.in_flight:
+                return
+            waits = entry.row.state is State.QUEUED and entry.original is not None
+            if waits and entry.job_id not in running:
+                running.add(entry.job_id)
+                threads.submit(self._run, entry, entry.job_id, entry.cancelled, post)
+
+    def _run(
+        self,
+        entry: _Entry,
+        job_id: str,
+        cancelled: threading.Event,
+        post: Callable[[tuple[str, Event]], None],
+    ) -> None:
+        """One photo from file to file, in a thread; every failure ends in one Failed."""
+        try:
+            for event in self._enhanced(entry, job_id, cancelled):
+                post((job_id, event))
+        except Exception as error:  # noqa: BLE001 - isolates one photo from all others
+            post((job_id, failed_by(error, log, f"photo={entry.id}")))
+
+    def _enhanced(self, entry: _Entry, job_id: str, cancelled: threading.Event) -> Iterator[Event]:
+        yield Progress(Stage.READING)
+        watch = _Stopwatch()
+        photo = self._read(entry)
+        watch.pause()
+        events = self._engine.enhance(job_id, self.owner, photo, self.request, self._choice)
+        with closing(events):
+            for event in events:
+                # Asked here too: the engine cannot cancel a job that it had not seen yet.
+                if cancelled.is_set():
+                    yield Cancelled()
+                    return
+                if isinstance(event, Started):
+                    watch.resume()
+                if not isinstance(event, Rendered):
+                    yield event
+                    continue
+                yield Progress(Stage.WRITING)
+                yield self._written(entry, photo, event, watch)
+
+    def _read(self, entry: _Entry) -> Photo:
+        if entry.original is None or not entry.original.exists():
+            raise PhotoMissing("The uploaded file is no longer there. Choose the photo again.")
+        return read_photo(entry.original, self._limits, entry.name)
+
+    def _written(self, entry: _Entry, source: Photo, made: Rendered, watch: _Stopwatch) -> Finished:
+        place = self.shelf.place_for(entry.id, entry.name)
+        place.folder.mkdir(parents=True, exist_ok=True)
+        request = self.request
+        faces = made.faces > 0 and request.faces is not Faces.NONE
+        path = write_photo(
+            made.photo,
+            place.folder,
+            output_format=request.output_format,
+            quality=request.quality,
+            keep_metadata=request.keep_metadata,
+            provenance=Provenance(
+                networks=made.networks,
+                scale=made.photo.size.width / source.size.width,
+                face_strength=request.face_strength if faces else None,
+            ),
+            stem=place.stem,
+        )
+        return Finished(
+            output=str(path),
+            size=made.photo.size,
+            networks=made.networks,
+            precision=made.precision,
+            faces=made.faces,
+            seconds=round(watch.seconds, 3),
+            faithfulness_db=round(faithfulness_db(source, made.photo), 2),
+            warnings=made.warnings,
+        )
+
+
+class Batches:
+    """The current batch of each owner: the one that further photos join."""
+
+    def __init__(self) -> None:
+        self._batches: dict[str, Batch] = {}
+        self._lock = threading.Lock()
+
+    def current(self, owner: str) -> Batch | None:
+        """The owner's batch, running or ended; None where there has been none."""
+        return self._batches.get(owner)
+
+    def open_for(self, owner: str, begin: Callable[[], Batch]) -> Batch:
+        """The batch that is still running, else a new one from ``begin``."""
+        with self._lock:
+            batch = self._batches.get(owner)
+            if batch is None or batch.settled:
+                batch = self._batches[owner] = begin()
+            return batch
+
+    def forget_ended(self, keep: Callable[[Batch], bool]) -> None:
+        """Drop settled batches that ``keep`` does not want, so that memory does not grow."""
+        with self._lock:
+            for owner, batch in list(self._batches.items()):
+                if batch.settled and not batch.watched and not keep(batch):
+                    del self._batches[owner]

@@ -1,0 +1,198 @@
+"""The engine: owns the resident networks and one lane of work for their device.
+
+One photo at a time goes through the device; the others wait in the scheduler. The interface is
+small and everything that crosses it pickles, because a cluster's replica will offer the same.
+"""
+
+import logging
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from queue import SimpleQueue
+
+from photoenhance_ui import enhancer, weights
+from photoenhance_ui.errors import EngineStopped
+from photoenhance_ui.events import (
+    Cancelled,
+    Event,
+    FacesFound,
+    Failed,
+    Progress,
+    Queued,
+    Rendered,
+    Stage,
+    Started,
+    failed_by,
+)
+from photoenhance_ui.networks.interfaces import Work
+from photoenhance_ui.networks.resident import Networks
+from photoenhance_ui.photo import Photo
+from photoenhance_ui.plan import Choice, EngineFacts, Plan, make_plan
+from photoenhance_ui.request import Request
+from photoenhance_ui.scheduler import Scheduler
+from photoenhance_ui.settings import Settings
+
+log = logging.getLogger(__name__)
+
+LAST_EVENTS = (Rendered, Failed, Cancelled)
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    id: str
+    owner: str
+    photo: Photo
+    request: Request
+    choice: Choice
+    events: SimpleQueue[Event] = field(default_factory=SimpleQueue)
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+
+class Engine:
+    """Enhances photos of many owners on one device, one after the other.
+
+    Thread-safe: any number of threads may call ``enhance``; each gets its own events.
+    """
+
+    def __init__(self, networks: Networks, settings: Settings) -> None:
+        self._networks = networks
+        self._settings = settings
+        self._jobs: dict[str, _Job] = {}
+        self._working: str | None = None
+        self._scheduler = Scheduler()
+        self._closed = False
+        self._changed = threading.Condition()
+        self._lane = threading.Thread(target=self._work, name="engine-lane", daemon=True)
+        self._lane.start()
+
+    def enhance(
+        self, job_id: str, owner: str, photo: Photo, request: Request, choice: Choice
+    ) -> Generator[Event, None, None]:
+        """Enhance one photo; blocks between events.
+
+        The last event is Rendered, Failed or Cancelled; nothing is raised. Closing the
+        iterator before that cancels the job.
+        """
+        job = _Job(job_id, owner, photo, request, choice)
+        self._accept(job)
+        try:
+            while True:
+                event = job.events.get()
+                yield event
+                if isinstance(event, LAST_EVENTS):
+                    return
+        finally:
+            self.cancel(job_id)
+            with self._changed:
+                self._jobs.pop(job_id, None)
+
+    def cancel(self, job_id: str) -> None:
+        """Stop a job: at once where it waits, after the current tile where it is worked on."""
+        with self._changed:
+            job = self._jobs.get(job_id)
+            if job is None:
+                return
+            job.cancelled.set()
+            if self._scheduler.remove(job.owner, job.id):
+                job.events.put(Cancelled())
+
+    def facts(self) -> EngineFacts:
+        """What is installed and running, and how many photos there are."""
+        with self._changed:
+            working, waiting = int(self._working is not None), len(self._scheduler)
+        return replace(self._networks.facts(), photos_working=working, photos_waiting=waiting)
+
+    def networks_arrived(self) -> None:
+        """Look for new network files, load them, and use them from the next batch on."""
+        self._networks.refresh(weights.installed(self._settings))
+
+    def close(self) -> None:
+        """Stop the lane; photos that wait or are worked on fail with EngineStopped."""
+        with self._changed:
+            self._closed = True
+            for job in self._jobs.values():
+                job.cancelled.set()
+            self._changed.notify_all()
+        self._lane.join()
+
+    def _accept(self, job: _Job) -> None:
+        job.events.put(Queued())
+        with self._changed:
+            if self._closed:
+                job.events.put(_stopped())
+                return
+            self._jobs[job.id] = job
+            self._scheduler.add(job.owner, job.id)
+            self._changed.notify_all()
+
+    def _next(self) -> _Job | None:
+        """The next job, or None once the engine is closed and nobody waits."""
+        with self._changed:
+            self._working = None
+            self._changed.wait_for(lambda: len(self._scheduler) or self._closed)
+            job_id = self._scheduler.next()
+            if job_id is None:
+                return None
+            self._working = job_id
+            return self._jobs[job_id]
+
+    def _work(self) -> None:
+        while (job := self._next()) is not None:
+            for event in self._enhanced(job):
+                if self._closed and isinstance(event, Cancelled):
+                    event = _stopped()  # noqa: PLW2901 - the reason, not the symptom
+                job.events.put(event)
+            del job  # a waiting lane holds no photo
+
+    def _enhanced(self, job: _Job) -> Iterator[Event]:
+        """Carry one photo through; whatever goes wrong ends in one Failed."""
+        try:
+            if job.cancelled.is_set():
+                yield Cancelled()
+                return
+            plan = make_plan(job.photo.size, job.request, job.choice, self._networks.facts())
+            yield Started(plan.networks, plan.precision, plan.warnings)
+            yield from self._composed(job, plan)
+        except Exception as error:  # noqa: BLE001 - isolates one photo from all others
+            yield failed_by(error, log, f"job={job.id}")
+
+    def _composed(self, job: _Job, plan: Plan) -> Iterator[Event]:
+        """Drive the enhancer: run the work it asks for, pass its events on, look for cancel."""
+        faces = 0
+        steps = enhancer.enhance(job.photo, plan)
+        answer = None
+        while True:
+            if job.cancelled.is_set():
+                steps.close()
+                yield Cancelled()
+                return
+            try:
+                step = steps.send(answer)
+            except StopIteration as end:
+                enhanced: enhancer.Enhanced = end.value
+                break
+            if isinstance(step, Work):
+                answer = self._networks.run(step, plan.precision)
+                continue
+            answer = None
+            if isinstance(step, FacesFound):
+                faces = step.count
+            yield step
+        yield Progress(Stage.BLENDING)
+        photo = enhancer.blend(enhanced, plan.face_strength)
+        yield Rendered(photo, plan.networks, plan.precision, faces, plan.warnings)
+
+
+def _stopped() -> Failed:
+    return Failed(EngineStopped.code, "The program was closed before this photo was done.")
+
+
+@contextmanager
+def open_engine(settings: Settings) -> Iterator[Engine]:
+    """Load the installed networks once and run an engine on them until the block ends."""
+    engine = Engine(Networks(weights.installed(settings), settings), settings)
+    try:
+        yield engine
+    finally:
+        engine.close()

@@ -1,0 +1,173 @@
+"""Where files of a batch lie: taken in at the start, results written once, removed by age.
+
+On a server every batch has a folder of its own with an unguessable name, because whoever knows
+a path may read the file. A batch is removed a set time after it *ended*; its age does not count,
+so one that runs for days loses neither an upload nor a result. On the command line files stay
+where they are and results go where the person said.
+"""
+
+import logging
+import os
+import shutil
+import time
+import uuid
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+log = logging.getLogger(__name__)
+
+ENDED_MARK = "ended"
+ABANDONED_HOURS = 7 * 24.0
+"""A folder without a mark belongs to a batch that runs, or to a server that died."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a result is to be written; the suffix is added by who knows the format."""
+
+    folder: Path
+    stem: str
+
+
+class Shelf(Protocol):
+    """The files of one batch."""
+
+    def take(self, photo_id: str, path: Path) -> Path:
+        """Secure the input file, so that nobody can take it away while the batch runs."""
+        ...
+
+    def place_for(self, photo_id: str, name: str) -> Place:
+        """Where the result of this photo belongs."""
+        ...
+
+    def begin(self) -> None:
+        """The batch runs (again)."""
+        ...
+
+    def end(self) -> None:
+        """Nothing in the batch is running any more."""
+        ...
+
+
+def result_stem(name: str) -> str:
+    """``holiday_enhanced`` for ``holiday.jpg``."""
+    return f"{Path(name).stem}_enhanced"
+
+
+class BatchFolder:
+    """A batch's shelf on a server: ``in/`` and ``out/<photo>/`` under an unguessable name."""
+
+    def __init__(self, root: Path) -> None:
+        self.folder = root / uuid.uuid4().hex
+        (self.folder / "in").mkdir(parents=True)
+
+    def take(self, photo_id: str, path: Path) -> Path:
+        """Hard link the file, or copy it where a link is impossible."""
+        taken = self.folder / "in" / photo_id
+        try:
+            os.link(path, taken)
+        except OSError:
+            shutil.copyfile(path, taken)
+        return taken
+
+    def place_for(self, photo_id: str, name: str) -> Place:
+        """A folder of the photo's own, so that equal names never meet."""
+        return Place(self.folder / "out" / photo_id, result_stem(name))
+
+    def begin(self) -> None:
+        """Take the end mark away."""
+        (self.folder / ENDED_MARK).unlink(missing_ok=True)
+
+    def end(self) -> None:
+        """Leave the mark from whose time on the age counts."""
+        (self.folder / ENDED_MARK).touch()
+
+
+class Workspace:
+    """All batches of one server, under one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        root.mkdir(parents=True, exist_ok=True)
+
+    def new_batch(self) -> BatchFolder:
+        """An empty folder for a new batch."""
+        return BatchFolder(self.root)
+
+    def sweep(self, keep_hours: float) -> int:
+        """Remove batches that ended more than ``keep_hours`` ago; gives how many."""
+        old = [folder for folder in self.root.iterdir() if _outlived(folder, keep_hours)]
+        for folder in old:
+            shutil.rmtree(folder, ignore_errors=True)
+        if old:
+            log.info("batches_removed count=%d", len(old))
+        return len(old)
+
+
+def _outlived(folder: Path, keep_hours: float) -> bool:
+    mark = folder / ENDED_MARK
+    if mark.exists():
+        return _hours_since(mark) > keep_hours
+    return _hours_since(_last_touched(folder)) > max(keep_hours, ABANDONED_HOURS)
+
+
+def _last_touched(folder: Path) -> Path:
+    """The newest of the folder and what lies in it: a batch that runs writes there."""
+    return max((folder, *folder.rglob("*")), key=lambda path: path.stat().st_mtime)
+
+
+def _hours_since(path: Path) -> float:
+    return (time.time() - path.stat().st_mtime) / 3600
+
+
+def sweep_uploads(folder: Path, keep_hours: float, spare: Path) -> int:
+    """Remove uploaded files that nobody started for ``keep_hours``; gives how many.
+
+    ``spare`` is the workspace inside ``folder``. A batch holds its own link to each of its
+    inputs, so an upload that goes takes nothing from a batch.
+    """
+    removed = 0
+    for path in _files(folder):
+        if not path.is_relative_to(spare) and _hours_since(path) > keep_hours:
+            path.unlink(missing_ok=True)
+            removed += 1
+    return removed
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_file())
+
+
+def write_zip(paths: Iterable[Path], target: Path) -> Path:
+    """Put files into one ZIP under unique names; there whole or not at all.
+
+    Photos are compressed already, so they are stored as they are.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f"{target.name}.{uuid.uuid4().hex}.part")
+    names: set[str] = set()
+    try:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+            for path in paths:
+                archive.write(path, unique_name(path.name, names))
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def unique_name(name: str, taken: set[str]) -> str:
+    """``name``, or ``name (2)`` and so on where it is taken; remembers what it gives.
+
+    Names that differ only in case count as equal, as they do on many people's disks.
+    """
+    stem, suffix = os.path.splitext(name)  # noqa: PTH122 - a Path would read "a/b" as folders
+    candidate, count = name, 1
+    while candidate.casefold() in taken:
+        count += 1
+        candidate = f"{stem} ({count}){suffix}"
+    taken.add(candidate.casefold())
+    return candidate
