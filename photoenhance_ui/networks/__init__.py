@@ -1,0 +1,1 @@
+"""The networks: the only place that imports torch, gfpgan, realesrgan, basicsr and facexlib."""

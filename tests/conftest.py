@@ -1,0 +1,69 @@
+"""What many tests share: real photos that every machine has, settings, and a real engine."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+from photoenhance_ui import weights
+from photoenhance_ui.engine import Engine
+from photoenhance_ui.settings import Settings
+from tests.hooked import HookedNetworks
+
+PhotoMaker = Callable[..., Path]
+
+
+def skimage_photo(name: str, side: int | None = None) -> NDArray[np.uint8]:
+    """A photo of scikit-image, (H, W, 3) RGB; with ``side``, a square cut from its middle."""
+    from skimage import data
+
+    pixels: NDArray[np.uint8] = np.ascontiguousarray(getattr(data, name)())
+    if side is None:
+        return pixels
+    top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
+    return np.ascontiguousarray(pixels[top : top + side, left : left + side])
+
+
+@pytest.fixture
+def photo_file(tmp_path: Path) -> PhotoMaker:
+    """Writes a small real photo as a file and gives its path."""
+
+    def make(name: str = "chelsea", side: int = 48, file_name: str | None = None) -> Path:
+        path = tmp_path / "photos" / (file_name or f"{name}.png")
+        path.parent.mkdir(exist_ok=True)
+        kept, encoded = cv2.imencode(path.suffix, skimage_photo(name, side)[..., ::-1])
+        assert kept
+        path.write_bytes(encoded.tobytes())
+        return path
+
+    return make
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Offline, on the CPU, with no weights but the built-in ones."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    return Settings(device="cpu", offline=True, weights_dir=folder, tile_px="128")
+
+
+@pytest.fixture
+def networks(settings: Settings) -> HookedNetworks:
+    """The real resident networks, with a hook before each run."""
+    return HookedNetworks(weights.installed(settings), settings)
+
+
+@pytest.fixture
+def engine(networks: HookedNetworks, settings: Settings) -> Iterator[Engine]:
+    """A real engine with the built-in network."""
+    engine = Engine(networks, settings)
+    yield engine
+    networks.release()
+    engine.close()

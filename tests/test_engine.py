@@ -1,0 +1,227 @@
+"""The real engine with the built-in network: isolation, bound, cancel, sameness."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from photoenhance_ui.engine import Engine, open_engine
+from photoenhance_ui.events import (
+    Cancelled,
+    Event,
+    Failed,
+    Progress,
+    Queued,
+    Rendered,
+    Stage,
+    Started,
+)
+from photoenhance_ui.networks.interfaces import Work
+from photoenhance_ui.photo import Photo
+from photoenhance_ui.plan import choose_networks
+from photoenhance_ui.request import Request
+from photoenhance_ui.settings import Settings
+from tests.conftest import skimage_photo
+from tests.hooked import HookedNetworks
+
+REQUEST = Request(upscaler="builtin")
+
+
+def photo_of(name: str = "chelsea", side: int = 48) -> Photo:
+    return Photo(skimage_photo(name, side), f"{name}.png", "PNG")
+
+
+def begin(
+    engine: Engine,
+    job: str,
+    photo: Photo | None = None,
+    owner: str = "somebody",
+    request: Request = REQUEST,
+) -> Iterator[Event]:
+    choice = choose_networks(request.upscaler, request.scale, engine.facts())
+    return engine.enhance(job, owner, photo or photo_of(), request, choice)
+
+
+def last(events: Iterator[Event]) -> Event:
+    return list(events)[-1]
+
+
+def pixels_of(event: Event) -> np.ndarray:
+    assert isinstance(event, Rendered), event
+    return event.photo.pixels
+
+
+class Background:
+    """Reads a job's events in a thread."""
+
+    def __init__(self, events: Iterator[Event]) -> None:
+        self.events: list[Event] = []
+        self._thread = threading.Thread(target=lambda: self.events.extend(events))
+        self._thread.start()
+
+    def last(self) -> Event:
+        self._thread.join(timeout=60)
+        assert not self._thread.is_alive()
+        return self.events[-1]
+
+
+def test_a_photo_goes_through_and_says_what_happened(engine: Engine) -> None:
+    events = list(begin(engine, "1"))
+    assert [type(event) for event in events[:2]] == [Queued, Started]
+    rendered = events[-1]
+    assert isinstance(rendered, Rendered)
+    assert rendered.photo.pixels.shape == (96, 96, 3)
+    assert rendered.networks == ("builtin",)
+    assert rendered.precision == "exact"
+    tiles = [e for e in events if isinstance(e, Progress) and e.stage is Stage.ENLARGING]
+    assert tiles[-1].done == tiles[-1].total >= 1
+
+
+def test_a_photo_gives_the_same_bytes_alone_and_in_a_crowd(engine: Engine) -> None:
+    names = ("chelsea", "coffee", "astronaut")
+    alone = [pixels_of(last(begin(engine, n, photo_of(n, 200)))) for n in names]
+    crowd = [Background(begin(engine, f"c{n}", photo_of(n, 200), owner=n)) for n in names]
+    for one, other in zip(alone, crowd, strict=True):
+        assert np.array_equal(one, pixels_of(other.last()))
+
+
+def test_a_network_that_raises_fails_one_photo_alone(
+    engine: Engine, networks: HookedNetworks
+) -> None:
+    def trouble(work: Work) -> None:
+        if work.inputs.shape[1] == 40:
+            raise RuntimeError("kernel gone")
+
+    networks.hook = trouble
+    bad = Background(begin(engine, "bad", photo_of(side=40)))
+    good = Background(begin(engine, "good", photo_of(side=48)))
+    failed = bad.last()
+    assert isinstance(failed, Failed)
+    assert failed.code == "unexpected"
+    assert "kernel gone" not in failed.reason
+    assert isinstance(good.last(), Rendered)
+
+
+def test_memory_that_runs_out_has_its_own_sentence(
+    engine: Engine, networks: HookedNetworks
+) -> None:
+    def trouble(work: Work) -> None:
+        raise MemoryError
+
+    networks.hook = trouble
+    failed = last(begin(engine, "1"))
+    assert isinstance(failed, Failed)
+    assert failed.code == "memory_exhausted"
+    assert "memory" in failed.reason
+
+
+def test_a_missing_upscaler_fails_with_the_names_of_those_that_are_there(engine: Engine) -> None:
+    failed = last(begin(engine, "1", request=replace(REQUEST, upscaler="RealESRGAN_x4plus")))
+    assert isinstance(failed, Failed)
+    assert failed.code == "network_missing"
+    assert "builtin" in failed.reason
+
+
+def test_the_engine_never_works_on_more_than_its_bound(
+    engine: Engine, networks: HookedNetworks
+) -> None:
+    crowd = [Background(begin(engine, str(n), owner=str(n % 3))) for n in range(8)]
+    assert all(isinstance(one.last(), Rendered) for one in crowd)
+    assert networks.most_at_once == 1
+
+
+def test_cancelling_stops_within_one_tile(engine: Engine, networks: HookedNetworks) -> None:
+    networks.hold()
+    job = Background(begin(engine, "1", photo_of(side=300)))  # 9 tiles of 128
+    networks.began.acquire(timeout=60)
+    engine.cancel("1")
+    networks.release()
+    assert isinstance(job.last(), Cancelled)
+    assert networks.runs == 1
+
+
+def test_a_waiting_photo_is_cancelled_at_once(engine: Engine, networks: HookedNetworks) -> None:
+    networks.hold()
+    working = Background(begin(engine, "working"))
+    networks.began.acquire(timeout=60)
+    waiting = begin(engine, "waiting")
+    assert isinstance(next(waiting), Queued)
+    assert engine.facts().photos_waiting == 1
+    engine.cancel("waiting")
+    assert isinstance(last(waiting), Cancelled)
+    assert engine.facts().photos_waiting == 0
+    networks.release()
+    assert isinstance(working.last(), Rendered)
+
+
+def test_a_reader_that_goes_away_cancels_its_photo(
+    engine: Engine, networks: HookedNetworks
+) -> None:
+    networks.hold()
+    events = engine.enhance(
+        "1", "me", photo_of(side=300), REQUEST, choose_networks("builtin", 2, engine.facts())
+    )
+    assert isinstance(next(events), Queued)
+    networks.began.acquire(timeout=60)
+    events.close()
+    networks.release()
+    assert isinstance(last(begin(engine, "2")), Rendered)
+    assert networks.runs == 2  # one tile of the first, one of the second
+
+
+def test_owners_take_turns(engine: Engine, networks: HookedNetworks) -> None:
+    networks.hold()
+    order: list[str] = []
+
+    def follow(name: str, owner: str) -> Background:
+        def events() -> Iterator[Event]:
+            for event in begin(engine, name, owner=owner):
+                if isinstance(event, Started):
+                    order.append(name)
+                yield event
+
+        return Background(events())
+
+    jobs = [follow("a0", "a")]
+    networks.began.acquire(timeout=60)
+    for waiting, (name, owner) in enumerate((("a1", "a"), ("a2", "a"), ("b0", "b")), start=1):
+        jobs.append(follow(name, owner))
+        while engine.facts().photos_waiting < waiting:
+            pass
+    networks.release()
+    for job in jobs:
+        job.last()
+    assert order == ["a0", "a1", "b0", "a2"]
+
+
+def test_closing_the_engine_ends_every_photo_with_a_sentence(
+    networks: HookedNetworks, settings: Settings
+) -> None:
+    engine = Engine(networks, settings)
+    networks.hold()
+    jobs = [Background(begin(engine, str(n), photo_of(side=300))) for n in range(3)]
+    networks.began.acquire(timeout=60)
+    closing = threading.Thread(target=engine.close)
+    closing.start()
+    networks.release()
+    closing.join(timeout=60)
+    for job in jobs:
+        failed = job.last()
+        assert isinstance(failed, Failed)
+        assert failed.code == "engine_stopped"
+    assert isinstance(last(begin(engine, "late")), Failed)
+
+
+def test_open_engine_has_the_built_in_network_in_an_empty_folder(tmp_path: Path) -> None:
+    with open_engine(Settings(device="cpu", offline=True, weights_dir=tmp_path)) as engine:
+        assert "builtin" in engine.facts().upscalers
+        assert isinstance(last(begin(engine, "1")), Rendered)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.5, 3.0, 8.0])
+def test_any_scale_gives_the_size_that_was_asked_for(engine: Engine, scale: float) -> None:
+    rendered = last(begin(engine, "1", photo_of(side=30), request=replace(REQUEST, scale=scale)))
+    assert pixels_of(rendered).shape == (int(30 * scale), int(30 * scale), 3)

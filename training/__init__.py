@@ -1,0 +1,1 @@
+"""The recipe of the built-in network: anyone can run it on their own photos."""

@@ -1,0 +1,305 @@
+"""Train the built-in network: ``python -m training.builtin --photos DIR --out FILE``.
+
+Writes the averaged weights (fp16 safetensors) to FILE and keeps a checkpoint beside ``--state``,
+from which ``--resume`` goes on. Stops by itself after ``--minutes``, and cleanly at SIGTERM.
+"""
+
+import argparse
+import csv
+import math
+import queue
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from photoenhance_ui.networks.basicsr_repair import repair
+from training.config import Architecture, Config
+from training.degrade import degrade
+from training.photos import TrainingPhoto, batches, read_photos, refuse_overlap, split
+
+CURVE = "curve.csv"
+CHECKPOINT = "checkpoint.pt"
+
+Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+
+
+def build(architecture: Architecture) -> nn.Module:
+    """The untrained network; its last layer starts near zero, so it begins as plain enlarging."""
+    repair()
+    from realesrgan.archs.srvgg_arch import SRVGGNetCompact
+
+    network: nn.Module = SRVGGNetCompact(
+        num_in_ch=3,
+        num_out_ch=3,
+        num_feat=architecture.num_feat,
+        num_conv=architecture.num_conv,
+        upscale=architecture.scale,
+        act_type="prelu",
+    )
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, a=0.25, nonlinearity="leaky_relu")
+            assert module.bias is not None
+            nn.init.zeros_(module.bias)
+    last = [module for module in network.modules() if isinstance(module, nn.Conv2d)][-1]
+    with torch.no_grad():
+        last.weight.mul_(0.1)
+    return network
+
+
+def as_tensor(pictures: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """(N, H, W, 3) levels -> (N, 3, H, W) in 0..1."""
+    return torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2).float().div_(255)
+
+
+def loss_of(output: Tensor, sharp: Tensor, config: Config) -> Tensor:
+    """Charbonnier loss plus the L1 distance of the spectra, which keeps fine detail alive.
+
+    Charbonnier: sqrt(d^2 + eps^2), as in LapSRN (Lai et al., 2017).
+    """
+    difference = output - sharp
+    pixels = torch.sqrt(difference.square() + config.charbonnier_epsilon**2).mean()
+    spectrum = torch.fft.rfft2(difference, norm="ortho").abs().mean()
+    return pixels + config.frequency_weight * spectrum
+
+
+def learning_rate(step: int, share: float, config: Config) -> float:
+    """Linear warm-up by steps, then half a cosine over the ``share`` 0..1 of the time budget."""
+    warm = min(1.0, (step + 1) / config.warm_up_steps)
+    return config.learning_rate * warm * (0.005 + 0.995 * 0.5 * (1 + math.cos(math.pi * share)))
+
+
+@torch.no_grad()
+def validation_psnr(network: nn.Module, photos: list[TrainingPhoto], config: Config) -> float:
+    """Mean PSNR in dB of degraded middles of the kept-aside photos; the same ones every time."""
+    network.eval()
+    device = next(network.parameters()).device
+    chance = np.random.default_rng(config.seed)
+    scale, side = config.architecture.scale, 256
+    values = []
+    for photo in photos:
+        top, left = ((length - side) // 2 for length in photo.pixels.shape[:2])
+        sharp = photo.pixels[top : top + side, left : left + side]
+        small = degrade(sharp, scale, config.degradation, chance)
+        output = network(as_tensor(small[None], device)).clamp(0, 1)
+        error = (output - as_tensor(sharp[None].copy(), device)).square().mean().item()
+        values.append(-10 * math.log10(max(error, 1e-10)))
+    network.train()
+    return float(np.mean(values))
+
+
+class Run:
+    """One training run with everything that must survive a stop."""
+
+    def __init__(self, config: Config, state: Path, device: torch.device) -> None:
+        torch.manual_seed(config.seed)
+        self.config = config
+        self.state = state
+        self.device = device
+        self.network = build(config.architecture).to(device)
+        self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
+        self.optimizer = torch.optim.Adam(
+            self.network.parameters(), lr=config.learning_rate, betas=config.betas
+        )
+        self.step = 0
+        self.seconds = 0.0
+        state.mkdir(parents=True, exist_ok=True)
+
+    def save(self) -> None:
+        """Write the checkpoint; whole or not at all."""
+        part = self.state / (CHECKPOINT + ".part")
+        torch.save(
+            {
+                "raw": self.network.state_dict(),
+                "average": self.average,
+                "optimizer": self.optimizer.state_dict(),
+                "step": self.step,
+                "seconds": self.seconds,
+            },
+            part,
+        )
+        part.replace(self.state / CHECKPOINT)
+
+    def resume(self, raw: Path | None) -> None:
+        """Go on from the checkpoint, or from raw weights with a fresh optimizer."""
+        checkpoint = self.state / CHECKPOINT
+        if checkpoint.exists():
+            kept: dict[str, Any] = torch.load(
+                checkpoint, weights_only=True, map_location=self.device
+            )
+            self.network.load_state_dict(kept["raw"])
+            self.optimizer.load_state_dict(kept["optimizer"])
+            self.average, self.step, self.seconds = kept["average"], kept["step"], kept["seconds"]
+        elif raw is not None:
+            weights = {k: v.float().to(self.device) for k, v in load_file(raw).items()}
+            self.network.load_state_dict(weights)
+            self.average = {k: v.clone() for k, v in weights.items()}
+        else:
+            raise SystemExit("There is nothing to resume from: no checkpoint and no --raw file.")
+
+    def learn(self, degraded: NDArray[np.uint8], sharp: NDArray[np.uint8], rate: float) -> float:
+        """One step; gives the loss."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        output = self.network(as_tensor(degraded, self.device))
+        loss = loss_of(output, as_tensor(sharp, self.device), self.config)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
+        self.optimizer.step()
+        self.step += 1
+        keep = min(self.config.ema, (self.step + 1) / (self.step + 10))
+        with torch.no_grad():
+            for name, value in self.network.state_dict().items():
+                self.average[name].lerp_(value, 1 - keep)
+        return float(loss.detach())
+
+    def averaged(self) -> nn.Module:
+        """The network with its averaged weights."""
+        network = build(self.config.architecture).to(self.device)
+        network.load_state_dict(self.average)
+        return network
+
+    def write_weights(self, target: Path, weights: dict[str, Tensor]) -> None:
+        """fp16 safetensors with what a loader and a reader need to know."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        architecture = {k: str(v) for k, v in asdict(self.config.architecture).items()}
+        half = {k: v.detach().cpu().half().contiguous() for k, v in weights.items()}
+        metadata = {
+            "architecture": "SRVGGNetCompact",
+            **architecture,
+            "commit": _commit(),
+            "steps": str(self.step),
+            "hours": f"{self.seconds / 3600:.2f}",
+            "seed": str(self.config.seed),
+        }
+        save_file(half, target, metadata=metadata)
+
+
+def train(run: Run, learn: list[TrainingPhoto], look: list[TrainingPhoto], minutes: float) -> None:
+    """Train for so many minutes of this run, or until SIGTERM."""
+    config, stop = run.config, threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    began = saved = time.monotonic()
+    before = run.seconds
+    losses: list[float] = []
+    for degraded, sharp in _ahead(batches(learn, config, _chance(config, run.step)), stop):
+        spent = time.monotonic() - began
+        if stop.is_set() or spent > minutes * 60:
+            break
+        rate = learning_rate(run.step, spent / (minutes * 60), config)
+        losses.append(run.learn(degraded, sharp, rate))
+        run.seconds = before + time.monotonic() - began
+        if run.step % config.log_every == 0:
+            due = run.step % config.validate_every == 0
+            psnr = validation_psnr(run.averaged(), look, config) if due else None
+            _log(run, float(np.mean(losses)), rate, psnr)
+            losses.clear()
+        if time.monotonic() - saved > config.checkpoint_minutes * 60:
+            run.save()
+            saved = time.monotonic()
+    stop.set()
+    run.save()
+    _log(run, float(np.mean(losses or [0])), 0.0, validation_psnr(run.averaged(), look, config))
+
+
+def _chance(config: Config, step: int) -> np.random.Generator:
+    """Seeded by the step too, so that a resumed run does not see the same patches again."""
+    return np.random.default_rng([config.seed, step])
+
+
+def _ahead(items: Iterator[Pair], stop: threading.Event) -> Iterator[Pair]:
+    """The same items, made in a thread while the last one is learned from."""
+    ready: queue.Queue[Pair] = queue.Queue(maxsize=4)
+
+    def fill() -> None:
+        for item in items:
+            while not stop.is_set():
+                try:
+                    ready.put(item, timeout=1)
+                    break
+                except queue.Full:
+                    continue
+            if stop.is_set():
+                return
+
+    threading.Thread(target=fill, daemon=True).start()
+    while True:
+        yield ready.get()
+
+
+def _log(run: Run, loss: float, rate: float, psnr: float | None) -> None:
+    row = {
+        "step": run.step,
+        "minutes": round(run.seconds / 60, 2),
+        "loss": round(loss, 6),
+        "learning_rate": round(rate, 8),
+        "validation_psnr_db": "" if psnr is None else round(psnr, 3),
+    }
+    path = run.state / CURVE
+    fresh = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, row)
+        if fresh:
+            writer.writeheader()
+        writer.writerow(row)
+    print(*(f"{k}={v}" for k, v in row.items() if v != ""), flush=True)
+
+
+def _commit() -> str:
+    done = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or "unknown"
+
+
+def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="training.builtin", description=__doc__)
+    parser.add_argument("--photos", type=Path, required=True, help="folder with sharp photos")
+    parser.add_argument("--out", type=Path, required=True, help="safetensors file to write")
+    parser.add_argument("--exclude", type=Path, help="evaluation photos: refuse any overlap")
+    parser.add_argument("--state", type=Path, default=Path("state/training"))
+    parser.add_argument("--minutes", type=float, default=90.0)
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--raw", type=Path, help="raw weights to resume from without checkpoint")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, help="CPU threads; default: torch's own choice")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Read, check, train, write."""
+    given = parsed(arguments)
+    if given.threads:
+        torch.set_num_threads(given.threads)
+    config = Config()
+    photos = read_photos(given.photos)
+    if given.exclude is not None:
+        refuse_overlap(photos, read_photos(given.exclude))
+    learn, look = split(photos, config.validation_every)
+    print(f"photos={len(learn)} validation={len(look)}", flush=True)
+    run = Run(config, given.state, torch.device(given.device))
+    if given.resume:
+        run.resume(given.raw)
+    train(run, learn, look, given.minutes)
+    run.write_weights(given.out, run.average)
+    run.write_weights(
+        given.out.with_stem(given.out.stem + "-raw"), dict(run.network.state_dict())
+    )
+    print(f"wrote {given.out.name} after {run.step} steps", flush=True)
+
+
+if __name__ == "__main__":
+    main()

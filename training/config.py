@@ -1,0 +1,66 @@
+"""Every number of the recipe, in one place."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """SRVGGNetCompact of the realesrgan package: plain 3x3 convolutions with PReLU."""
+
+    num_feat: int = 64
+    num_conv: int = 16
+    scale: int = 4
+
+
+@dataclass(frozen=True)
+class Degradation:
+    """How a sharp photo becomes a bad one; probabilities 0..1, sigmas in pixels or levels.
+
+    ``clean`` of the samples are only made smaller, so that a good photo stays as it is.
+    """
+
+    clean: float = 0.2
+    area_downscale: float = 0.6
+    """The share made smaller by averaging, as cameras and good software do."""
+    blur: float = 0.7
+    blur_sigma_px: tuple[float, float] = (0.3, 2.8)
+    """On the large picture, before it is made smaller by ``scale``."""
+    blur_kinds: tuple[tuple[str, float], ...] = (
+        ("isotropic", 0.6),
+        ("anisotropic", 0.2),
+        ("motion", 0.1),
+        ("defocus", 0.1),
+    )
+    halo: float = 0.08
+    noise: float = 0.75
+    noise_sigma: tuple[float, float] = (0.5, 14.0)
+    gray_noise: float = 0.3
+    poisson_noise: float = 0.3
+    compress: float = 0.8
+    webp: float = 0.2
+    quality: tuple[int, int] = (35, 97)
+    second_pass: float = 0.25
+    """The share that is resized, made noisy and compressed once more, on the small picture."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """The training run. ``patch_px`` is a side of the small picture."""
+
+    architecture: Architecture = Architecture()
+    degradation: Degradation = Degradation()
+    seed: int = 20261124
+    patch_px: int = 40
+    batch: int = 12
+    learning_rate: float = 1e-3
+    warm_up_steps: int = 200
+    betas: tuple[float, float] = (0.9, 0.99)
+    ema: float = 0.999
+    charbonnier_epsilon: float = 1e-3
+    frequency_weight: float = 0.02
+    clip_norm: float = 1.0
+    validation_every: int = 13
+    """Each n-th photo by name is kept aside for the curve."""
+    log_every: int = 100
+    validate_every: int = 500
+    checkpoint_minutes: float = 5.0
