@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 ENDED_MARK = "ended"
 ABANDONED_HOURS = 7 * 24.0
-"""A folder without a mark belongs to a batch that runs, or to a server that died."""
+"""A folder without a mark was never started, runs elsewhere, or belongs to a server that died."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,9 @@ def result_stem(name: str) -> str:
 class BatchFolder:
     """A batch's shelf on a server: ``in/`` and ``out/<photo>/`` under an unguessable name."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, running: set[Path]) -> None:
         self.folder = root / uuid.uuid4().hex
+        self._running = running
         (self.folder / "in").mkdir(parents=True)
 
     def take(self, photo_id: str, path: Path) -> Path:
@@ -78,12 +79,14 @@ class BatchFolder:
         return Place(self.folder / "out" / photo_id, result_stem(name))
 
     def begin(self) -> None:
-        """Take the end mark away."""
+        """Take the end mark away; while the batch runs, no age removes it."""
+        self._running.add(self.folder)
         (self.folder / ENDED_MARK).unlink(missing_ok=True)
 
     def end(self) -> None:
         """Leave the mark from whose time on the age counts."""
         (self.folder / ENDED_MARK).touch()
+        self._running.discard(self.folder)
 
 
 class Workspace:
@@ -91,15 +94,20 @@ class Workspace:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._running: set[Path] = set()
         root.mkdir(parents=True, exist_ok=True)
 
     def new_batch(self) -> BatchFolder:
         """An empty folder for a new batch."""
-        return BatchFolder(self.root)
+        return BatchFolder(self.root, self._running)
 
     def sweep(self, keep_hours: float) -> int:
         """Remove batches that ended more than ``keep_hours`` ago; gives how many."""
-        old = [folder for folder in self.root.iterdir() if _outlived(folder, keep_hours)]
+        old = [
+            folder
+            for folder in self.root.iterdir()
+            if folder not in self._running and _outlived(folder, keep_hours)
+        ]
         for folder in old:
             shutil.rmtree(folder, ignore_errors=True)
         if old:

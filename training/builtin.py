@@ -295,9 +295,7 @@ def main(arguments: list[str] | None = None) -> None:
         run.resume(given.raw)
     train(run, learn, look, given.minutes)
     run.write_weights(given.out, run.average)
-    run.write_weights(
-        given.out.with_stem(given.out.stem + "-raw"), dict(run.network.state_dict())
-    )
+    run.write_weights(given.out.with_stem(given.out.stem + "-raw"), dict(run.network.state_dict()))
     print(f"wrote {given.out.name} after {run.step} steps", flush=True)
 
 

@@ -38,9 +38,7 @@ def rounded(picture: Floats) -> Picture:
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
 
 
-def _noisy_and_compressed(
-    picture: Floats, how: Degradation, chance: np.random.Generator
-) -> Floats:
+def _noisy_and_compressed(picture: Floats, how: Degradation, chance: np.random.Generator) -> Floats:
     if chance.random() < how.noise:
         picture = _noisy(picture, how, chance)
     if chance.random() < how.compress:

@@ -42,7 +42,7 @@ def _read(path: Path) -> Picture:
 
 
 def difference_hash(pixels: Picture) -> NDArray[np.bool_]:
-    """(256,) bits: is each of 16x16 places brighter than its right neighbour?
+    """(256,) bits: whether each of 16x16 places is brighter than its right neighbour.
 
     Survives resizing, recompression and light changes; 0 bits apart means the same photo.
     """

@@ -14,7 +14,7 @@ def repair() -> None:
     """Put the vanished module back; to be called before basicsr, gfpgan or realesrgan."""
     if _GONE in sys.modules:
         return
-    from torchvision.transforms.functional import rgb_to_grayscale  # noqa: PLC0415
+    from torchvision.transforms.functional import rgb_to_grayscale
 
     module = ModuleType(_GONE)
     module.rgb_to_grayscale = rgb_to_grayscale  # type: ignore[attr-defined]

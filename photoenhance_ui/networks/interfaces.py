@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from photoenhance_ui.catalogue import Role
 
+from photoenhance_ui.catalogue import Role
 from photoenhance_ui.photo import Pixels
 
 FACE_PX = 512
