@@ -1,0 +1,137 @@
+"""One Photo and its Plan -> the enhanced Photo; the whole composition on one screen.
+
+The enhancer computes no network itself: it is a generator that yields ``Work`` and is sent the
+outputs, and yields events in between. Blending the faces in is a pure last step, so that the
+strength can change later without the networks.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from photoenhance_ui.catalogue import Role
+from photoenhance_ui.events import Event, FacesFound, Progress, Stage
+from photoenhance_ui.faces import (
+    Matrix,
+    RestoredFace,
+    aligned,
+    alignment,
+    chosen,
+    pasted,
+    soft_mask,
+)
+from photoenhance_ui.geometry import Size
+from photoenhance_ui.networks.interfaces import FoundFace, Work
+from photoenhance_ui.photo import Photo, Pixels
+from photoenhance_ui.plan import Plan
+
+STRONG_SHRINK = 0.5
+"""Below this share Lanczos' eight taps would skip pixels; averaging does not."""
+
+
+@dataclass(frozen=True, eq=False)
+class Enhanced:
+    """What the networks gave: the enlarged photo without faces, and the faces beside it."""
+
+    photo: Photo
+    """The source; its name and metadata go on to the result."""
+    background: Pixels
+    alpha: Pixels | None
+    faces: tuple[RestoredFace, ...]
+    scale: float
+
+
+def enhance(photo: Photo, plan: Plan) -> Generator[Work | Event, Any, Enhanced]:
+    """Yield the work of one photo, be sent its outputs, and return what they add up to."""
+    found = yield from _found_faces(photo, plan)
+    total = len(found) + len(plan.tiles)
+    restored = yield from _restored_faces(photo, plan, found, total)
+    background = yield from _enlarged(photo, plan, len(found), total)
+    alpha = None if photo.alpha is None else resized(photo.alpha, plan.output)
+    return Enhanced(photo, background, alpha, restored, plan.scale)
+
+
+def blend(enhanced: Enhanced, strength: float) -> Photo:
+    """Paste the faces in with a strength of 0 (none of it) to 1. Pure."""
+    pixels = enhanced.background.copy() if enhanced.faces else enhanced.background
+    for face in enhanced.faces:
+        pasted(pixels, face, enhanced.scale, strength)
+    if enhanced.photo.monochrome:
+        pixels = without_colour(pixels)
+    return enhanced.photo.with_pixels(pixels, enhanced.alpha)
+
+
+def _found_faces(
+    photo: Photo, plan: Plan
+) -> Generator[Work | Event, Any, list[tuple[FoundFace, Matrix]]]:
+    """The faces to restore, each with its alignment."""
+    if plan.finder is None:
+        return []
+    yield Progress(Stage.FINDING_FACES)
+    (faces,) = yield Work(Role.FINDER, plan.finder, [in_8_bits(photo.pixels)])
+    candidates = chosen(faces, plan.faces, photo.size)
+    usable = [(face, m) for face in candidates if (m := alignment(face)) is not None]
+    yield FacesFound(len(usable))
+    return usable
+
+
+def _restored_faces(
+    photo: Photo, plan: Plan, found: list[tuple[FoundFace, Matrix]], total: int
+) -> Generator[Work | Event, Any, tuple[RestoredFace, ...]]:
+    restored = []
+    for done, (face, matrix) in enumerate(found):
+        yield Progress(Stage.RESTORING_FACES, done, total)
+        assert plan.restorer is not None
+        square = aligned(photo.pixels, matrix)
+        (pixels,) = yield Work(Role.RESTORER, plan.restorer, square[None])
+        mask = None
+        if plan.parser is not None:
+            (is_face,) = yield Work(Role.PARSER, plan.parser, pixels[None])
+            mask = soft_mask(is_face)
+        restored.append(RestoredFace(face, matrix, pixels, mask))
+    return tuple(restored)
+
+
+def _enlarged(
+    photo: Photo, plan: Plan, done: int, total: int
+) -> Generator[Work | Event, Any, Pixels]:
+    """The photo at the output's size, tile by tile."""
+    if plan.upscaler is None:
+        return resized(photo.pixels, plan.output)
+    scale = plan.network_scale
+    whole = np.empty((plan.source.height * scale, plan.source.width * scale, 3), photo.pixels.dtype)
+    for behind, tile in enumerate(plan.tiles, start=done):
+        yield Progress(Stage.ENLARGING, behind, total)
+        piece = photo.pixels[tile.padded.slices]
+        (large,) = yield Work(Role.UPSCALER, plan.upscaler, piece[None], plan.denoise)
+        core = tile.core.relative_to(tile.padded).scaled(scale)
+        whole[tile.core.scaled(scale).slices] = large[core.slices]
+    yield Progress(Stage.ENLARGING, total, total)
+    return resized(whole, plan.output)
+
+
+def resized(pixels: Pixels, size: Size) -> Pixels:
+    """Resample to ``size`` as the reference does; by averaging where it shrinks strongly."""
+    height, width = pixels.shape[:2]
+    if (width, height) == (size.width, size.height):
+        return pixels
+    strongly = size.width < width * STRONG_SHRINK or size.height < height * STRONG_SHRINK
+    kernel = cv2.INTER_AREA if strongly else cv2.INTER_LANCZOS4
+    return cv2.resize(pixels, (size.width, size.height), interpolation=kernel)  # type: ignore[return-value]
+
+
+def in_8_bits(pixels: Pixels) -> NDArray[np.uint8]:
+    """The same picture in 0..255, for the face finders."""
+    if pixels.dtype == np.uint8:
+        return pixels  # type: ignore[return-value]
+    return np.rint(pixels / np.float32(257)).astype(np.uint8)
+
+
+def without_colour(pixels: Pixels) -> Pixels:
+    """Every pixel as gray as it is bright (Rec. 601 luma), still in three channels."""
+    gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    return np.repeat(gray[:, :, None], 3, axis=2)  # type: ignore[return-value]

@@ -1,0 +1,92 @@
+"""Where networks run and in which precision; what a device's errors mean to a person."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from photoenhance_ui.errors import (
+    InvalidSetting,
+    MemoryExhausted,
+    NetworkFailed,
+    PhotoEnhanceError,
+)
+from photoenhance_ui.request import Precision
+
+OUT_OF_MEMORY_WORDS = ("out of memory", "DefaultCPUAllocator", "can't allocate memory")
+"""How torch says it where it raises no error class of its own."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A device and the floating-point type in which networks are kept there."""
+
+    device: torch.device
+    dtype: torch.dtype = torch.float32
+
+    def settle(self, network: nn.Module) -> nn.Module:
+        """The network on the device, for inference only."""
+        return network.eval().requires_grad_(False).to(self.device, self.dtype)
+
+
+def find_device(wanted: str) -> torch.device:
+    """The device for ``auto``, ``cpu``, ``cuda`` or ``mps``; InvalidSetting where it is absent."""
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if wanted == "auto":
+        wanted = next(name for name, is_there in there.items() if is_there)
+    if not there[wanted]:
+        raise InvalidSetting(f"This machine has no {wanted} device that torch can use.")
+    return torch.device(wanted)
+
+
+def name_of(device: torch.device) -> str:
+    """How a person would call the device."""
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    if device.type == "mps":
+        return "Apple GPU"
+    return f"CPU ({torch.get_num_threads()} threads)"
+
+
+def precisions_of(device: torch.device) -> tuple[str, ...]:
+    """16-bit is offered where it is faster; on CPUs it is slower than 32-bit."""
+    if device.type == "cpu":
+        return (Precision.EXACT.value,)
+    return (Precision.EXACT.value, Precision.FAST.value)
+
+
+def dtype_of(precision: str) -> torch.dtype:
+    """The type that upscalers use for a precision."""
+    return torch.float16 if precision == Precision.FAST.value else torch.float32
+
+
+@contextmanager
+def errors_told(network: str) -> Iterator[None]:
+    """Run a network inside: its foreign errors leave as MemoryExhausted or NetworkFailed."""
+    try:
+        with torch.inference_mode():
+            yield
+    except PhotoEnhanceError:
+        raise
+    except Exception as error:
+        if _is_out_of_memory(error):
+            raise MemoryExhausted(
+                "The machine ran out of memory on this photo. "
+                "Try a smaller scale or a smaller --tile-px, and retry."
+            ) from error
+        raise NetworkFailed(
+            f"The network {network} failed on this photo ({type(error).__name__}). "
+            "Another upscaler may work; the other photos are not affected."
+        ) from error
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(w in str(error) for w in OUT_OF_MEMORY_WORDS)

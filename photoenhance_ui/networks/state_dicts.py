@@ -1,0 +1,65 @@
+"""Weight files -> state dicts, loaded so that a file cannot run code."""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from photoenhance_ui.errors import WeightsDamaged
+
+STATE_KEYS = ("params_ema", "params")
+"""Where the authors' files keep the weights; the averaged ones are preferred."""
+
+
+def load_state_dict(path: Path) -> dict[str, Tensor]:
+    """The weights in a ``.pth`` or ``.safetensors`` file, on the CPU, as 32-bit floats.
+
+    Raises WeightsDamaged where the file cannot be read as such.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            loaded: Any = load_file(path)
+        else:
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, KeyError, ValueError) as error:
+        raise _damaged(path) from error
+    except (pickle.UnpicklingError, SafetensorError) as error:
+        raise _damaged(path) from error
+    for key in STATE_KEYS:
+        if isinstance(loaded, Mapping) and key in loaded:
+            loaded = loaded[key]
+    if not isinstance(loaded, Mapping) or not all(isinstance(v, Tensor) for v in loaded.values()):
+        raise _damaged(path)
+    return {
+        key.removeprefix("module."): value.float() if value.is_floating_point() else value
+        for key, value in loaded.items()
+    }
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """The text entries of a safetensors file."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return dict(file.metadata() or {})
+    except (OSError, SafetensorError) as error:
+        raise _damaged(path) from error
+
+
+def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> nn.Module:
+    """The network with these weights; WeightsDamaged where they are not its own."""
+    try:
+        network.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        raise _damaged(path) from error
+    return network
+
+
+def _damaged(path: Path) -> WeightsDamaged:
+    return WeightsDamaged(
+        f"The file {path.name} is damaged or holds another network. Download it again."
+    )
