@@ -78,7 +78,8 @@ def alignment(face: FoundFace) -> Matrix | None:
     matrix, _ = cv2.estimateAffinePartial2D(
         face.landmarks.astype(np.float64), TEMPLATE, method=cv2.LMEDS
     )
-    return matrix  # type: ignore[no-any-return]  # OpenCV gives None for degenerate points
+    # OpenCV gives None for degenerate points, whatever its stubs say.
+    return None if matrix is None else np.asarray(matrix, np.float64)
 
 
 def aligned(pixels: Pixels, matrix: Matrix) -> Pixels:
@@ -95,11 +96,10 @@ def aligned(pixels: Pixels, matrix: Matrix) -> Pixels:
 
 def soft_mask(is_face: NDArray[np.uint8]) -> Mask:
     """A parser's (512, 512) mask of 0 and 255 -> 0..1 with soft borders."""
-    mask = is_face.astype(np.float32) / 255
+    mask = (is_face / 255).astype(np.float32)
+    size = (MASK_BLUR_PX, MASK_BLUR_PX)
     for _ in range(2):
-        mask = cv2.GaussianBlur(mask, (MASK_BLUR_PX, MASK_BLUR_PX), MASK_BLUR_SIGMA).astype(
-            np.float32
-        )
+        mask = cv2.GaussianBlur(mask, size, MASK_BLUR_SIGMA).astype(np.float32)
     inside = np.zeros_like(mask)
     rim = slice(MASK_BORDER_PX, -MASK_BORDER_PX)
     inside[rim, rim] = mask[rim, rim]

@@ -42,6 +42,8 @@ class Photo:
     alpha: Pixels | None = None
     monochrome: bool = False
     """True for a black-and-white photo: R, G and B are equal and are to stay so."""
+    one_channel: bool = False
+    """True where the file held gray values only; it is written so again where a format can."""
     metadata: Metadata = field(default_factory=Metadata)
 
     @property

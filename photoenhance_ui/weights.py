@@ -242,7 +242,7 @@ def _fetch(
 
 
 def _starts_at(answer: httpx.Response, offset: int) -> bool:
-    return answer.headers.get("content-range", "").startswith(f"bytes {offset}-")
+    return str(answer.headers.get("content-range", "")).startswith(f"bytes {offset}-")
 
 
 def _check_room(folder: Path, needed: int) -> None:

@@ -30,4 +30,4 @@ def to_pixels(output: Tensor, like: Pixels, network: str) -> Pixels:
     levels = output.float().clamp_(0, 1).mul_(white_of(like)).round_().permute(0, 2, 3, 1)
     if like.dtype == np.uint8:
         levels = levels.to(torch.uint8)
-    return levels.contiguous().cpu().numpy().astype(like.dtype, copy=False)
+    return levels.contiguous().cpu().numpy().astype(like.dtype, copy=False)  # type: ignore[return-value]

@@ -1,0 +1,548 @@
+"""Files to Photos and back: Pillow, with OpenCV where Pillow would lose 16-bit colour.
+
+What a file is, is decided by its bytes, never by its name. Limits are checked from the header,
+before anything is decoded. A result is written under a passing name and renamed when whole.
+"""
+
+import errno
+import io
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pillow_heif
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
+
+from photoenhance_ui.errors import (
+    FileTooLarge,
+    NotAPhoto,
+    OutputNotWritable,
+    PhotoDamaged,
+    PhotoEmpty,
+    PhotoMissing,
+    TooManyPixels,
+)
+from photoenhance_ui.geometry import Size
+from photoenhance_ui.metadata import (
+    Provenance,
+    for_result,
+    in_srgb,
+    metadata_of,
+    orientation_of,
+    profile_space,
+    srgb_profile,
+)
+from photoenhance_ui.photo import Metadata, Photo, Pixels, white_of
+from photoenhance_ui.request import OutputFormat
+from photoenhance_ui.settings import Settings
+
+__all__ = [
+    "READABLE_SUFFIXES", "Limits", "Provenance", "check_bytes", "faithfulness_db", "preview",
+    "probe", "read_photo", "result_suffix", "write_photo",
+]  # fmt: skip
+
+pillow_heif.register_heif_opener()
+Image.MAX_IMAGE_PIXELS = None  # our own limit is checked from the header, photo by photo
+
+READ_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF")
+READABLE_SUFFIXES = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif",
+    ".avif", ".heic", ".heif",
+)  # fmt: skip
+"""Under which a folder is searched for photos; a file that is named is read whatever its suffix."""
+MOST_FAITHFULNESS_DB = 99.0
+GRAY_TOLERANCE = 1  # levels of 255 by which equal channels differ after a JPEG's rounding
+JPEG_FULL_CHROMA_QUALITY = 90
+LONGEST_NAME_BYTES = 255
+
+_MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF")
+_OTHER_KINDS = (
+    (b"%PDF", "a PDF document"),
+    (b"PK\x03\x04", "a ZIP archive or an office document"),
+    (b"\x1f\x8b", "a compressed archive"),
+    (b"\x7fELF", "a program"),
+    (b"MZ", "a program"),
+    (b"ID3", "a sound file"),
+)
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, TypeError)
+"""What Pillow's decoders raise on bytes that are cut short or mixed up."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is refused before it is read."""
+
+    max_bytes: int
+    max_pixels: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Limits":
+        """The limits that the settings give."""
+        return cls(settings.max_bytes, settings.max_pixels)
+
+
+# Reading
+
+
+def check_bytes(path: Path, limits: Limits) -> None:
+    """Refuse a file that is absent, empty or too large, without opening it."""
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise PhotoMissing("The file is not there or cannot be opened.") from error
+    if not path.is_file():
+        raise PhotoMissing("This is a folder, not a file.")
+    if size == 0:
+        raise PhotoEmpty("The file is empty.")
+    if size > limits.max_bytes:
+        raise FileTooLarge(
+            f"The file has {size / 1e6:.1f} MB; at most {limits.max_bytes / 1e6:g} MB are read."
+        )
+
+
+def probe(path: Path, limits: Limits) -> Size:
+    """The photo's size from its header, as stored. Raises a PhotoRefused."""
+    check_bytes(path, limits)
+    with _opened(path, limits) as image:
+        return Size(*image.size)
+
+
+def read_photo(path: Path, limits: Limits, name: str | None = None) -> Photo:
+    """Read a photo upright, with everything it carries. Raises a PhotoRefused."""
+    check_bytes(path, limits)
+    with _opened(path, limits) as image:
+        try:
+            turn = orientation_of(image)
+            metadata = metadata_of(image)
+            file_format = "JPEG" if image.format == "MPO" else str(image.format)
+            pixels, alpha, one_channel, metadata = _decoded(image, path, metadata)
+        except _DAMAGE as error:
+            raise _damaged() from error
+    pixels, one_alpha = upright(pixels, turn), None if alpha is None else upright(alpha, turn)
+    return Photo(
+        pixels=pixels,
+        name=name or path.name,
+        file_format=file_format,
+        alpha=one_alpha,
+        monochrome=one_channel or is_monochrome(pixels),
+        one_channel=one_channel,
+        metadata=metadata,
+    )
+
+
+def _opened(path: Path, limits: Limits) -> Image.Image:
+    """The picture with its header read and its limits checked."""
+    try:
+        image = Image.open(path, formats=READ_FORMATS)
+    except UnidentifiedImageError as error:
+        raise _no_picture(path) from error
+    except _DAMAGE as error:
+        raise _damaged() from error
+    width, height = image.size
+    if width < 1 or height < 1:
+        image.close()
+        raise _damaged()
+    if width * height > limits.max_pixels:
+        image.close()
+        raise TooManyPixels(
+            f"The photo has {width * height / 1e6:.1f} megapixels ({width}x{height}); "
+            f"at most {limits.max_pixels / 1e6:g} are read."
+        )
+    return image
+
+
+def _damaged() -> PhotoDamaged:
+    return PhotoDamaged("The file is damaged or cut short; it cannot be read to its end.")
+
+
+def _no_picture(path: Path) -> NotAPhoto | PhotoDamaged:
+    with path.open("rb") as file:
+        head = file.read(512)
+    if head.startswith(_MAGIC) or head[4:12] in (b"ftypavif", b"ftypheic", b"ftypmif1"):
+        return _damaged()
+    kind = next((kind for magic, kind in _OTHER_KINDS if head.startswith(magic)), None)
+    if kind is None:
+        kind = "a text" if _is_text(head) else "of a kind that is not read here"
+    return NotAPhoto(
+        f"This is no photo: its content is {kind}. "
+        "JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF and HEIC are read."
+    )
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        text = head.decode("utf-8", errors="strict" if len(head) < 512 else "ignore")
+    except UnicodeDecodeError:
+        return False
+    return all(letter.isprintable() or letter.isspace() for letter in text)
+
+
+def _decoded(
+    image: Image.Image, path: Path, metadata: Metadata
+) -> tuple[Pixels, Pixels | None, bool, Metadata]:
+    """RGB pixels, alpha, whether the file was gray, and the metadata that fits them."""
+    if _has_16_bits(image, path):
+        return (*_decoded_16(path), metadata)
+    image.load()
+    if image.mode in ("CMYK", "LAB", "YCbCr", "HSV"):
+        pixels = np.asarray(in_srgb(image, metadata.icc_profile))
+        profile = srgb_profile() if metadata.icc_profile else None
+        return pixels, None, False, _with_profile(metadata, profile)
+    if image.mode in ("F", "I"):
+        raise NotAPhoto("The picture holds numbers beyond 16 bits; save it with 8 or 16 bits.")
+    has_alpha = image.has_transparency_data
+    one_channel = image.mode in ("1", "L", "LA", "La")
+    if one_channel and profile_space(metadata.icc_profile) == "RGB":
+        metadata = _with_profile(metadata, None)  # does not describe this file
+    rgba = np.asarray(image.convert("RGBA" if has_alpha else "RGB"))
+    pixels = np.ascontiguousarray(rgba[..., :3])
+    alpha = np.ascontiguousarray(rgba[..., 3]) if has_alpha else None
+    return pixels, alpha, one_channel, metadata
+
+
+def _with_profile(metadata: Metadata, profile: bytes | None) -> Metadata:
+    return Metadata(profile, metadata.exif, metadata.xmp, metadata.dpi)
+
+
+def _has_16_bits(image: Image.Image, path: Path) -> bool:
+    if image.format == "PNG":
+        with path.open("rb") as file:
+            return file.read(25)[24:25] == b"\x10"  # the header chunk's bit depth
+    if image.format == "TIFF":
+        bits = image.tag_v2.get(258, (1,))  # type: ignore[attr-defined]
+        return max(bits if isinstance(bits, tuple) else (bits,)) == 16 and image.mode != "F"
+    return False
+
+
+def _decoded_16(path: Path) -> tuple[Pixels, Pixels | None, bool]:
+    encoded = np.frombuffer(path.read_bytes(), np.uint8)
+    decoded = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
+    if decoded is None:
+        raise _damaged()
+    levels: NDArray[np.uint16] = decoded.astype(np.uint16)
+    if levels.ndim == 2:
+        return np.repeat(levels[:, :, None], 3, axis=2), None, True
+    pixels = np.ascontiguousarray(levels[..., 2::-1])
+    alpha = np.ascontiguousarray(levels[..., 3]) if levels.shape[2] == 4 else None
+    return pixels, alpha, False
+
+
+def upright(pixels: Pixels, orientation: int) -> Pixels:
+    """Apply EXIF orientation 1..8 to (H, W[, 3])."""
+    turned = pixels if orientation < 5 else pixels.swapaxes(0, 1)  # 5..8 swap rows and columns
+    if orientation in (2, 3, 6, 7):
+        turned = turned[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        turned = turned[::-1]
+    return np.ascontiguousarray(turned)  # type: ignore[return-value]
+
+
+def is_monochrome(pixels: Pixels) -> bool:
+    """Whether R, G and B are equal everywhere, up to a JPEG's rounding."""
+    tolerance = GRAY_TOLERANCE * (white_of(pixels) // 255)
+    red, green, blue = (pixels[..., channel] for channel in range(3))
+    return all(
+        int(cv2.norm(one, other, cv2.NORM_INF)) <= tolerance
+        for one, other in ((red, green), (green, blue))
+    )
+
+
+# Writing
+
+
+def write_photo(
+    photo: Photo,
+    folder: Path,
+    *,
+    output_format: OutputFormat,
+    quality: int,
+    keep_metadata: bool,
+    provenance: Provenance | None,
+    stem: str | None = None,
+) -> Path:
+    """Write the photo into ``folder`` and give its path; the suffix tells what the bytes are.
+
+    ``same`` keeps the input's format; GIF, which holds 256 colours, becomes PNG. JPEG has no
+    transparency: such photos are laid on white. ``quality`` 1..100 acts on JPEG, WebP, AVIF and
+    HEIC. Raises OutputNotWritable, or OSError where the disk is full.
+    """
+    target = _FORMATS[_format_name(photo.file_format, output_format)]
+    if max(photo.size.width, photo.size.height) > target.longest_side_px:
+        raise OutputNotWritable(
+            f"A {target.label} file holds at most {target.longest_side_px} pixels a side; the "
+            f"result has {photo.size}. Choose PNG or TIFF, or a smaller scale."
+        )
+    metadata = for_result(photo.metadata, photo.size, keep_metadata, provenance)
+    path = folder / safe_name(stem or f"{Path(photo.name).stem}_enhanced", target.suffix)
+    part = folder / f".{uuid.uuid4().hex}.part"
+    try:
+        part.write_bytes(_encoded(photo, metadata, target, quality))
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def _encoded(photo: Photo, metadata: Metadata, target: "_Format", quality: int) -> bytes:
+    try:
+        return target.encode(photo, metadata, quality)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise _not_writable(target) from error
+    except (ValueError, KeyError, SystemError, cv2.error) as error:
+        raise _not_writable(target) from error
+
+
+def _not_writable(target: "_Format") -> OutputNotWritable:
+    return OutputNotWritable(
+        f"The result cannot be written as {target.label}. Choose another output format."
+    )
+
+
+def result_suffix(path: Path, output_format: OutputFormat) -> str | None:
+    """The suffix that the result of this file will have; None where it is no photo."""
+    try:
+        with Image.open(path, formats=READ_FORMATS) as image:
+            read_as = "JPEG" if image.format == "MPO" else str(image.format)
+    except _DAMAGE:
+        return None
+    return _FORMATS[_format_name(read_as, output_format)].suffix
+
+
+def safe_name(stem: str, suffix: str) -> str:
+    """A file name of at most 255 bytes, with no part that a system reads as more than a name."""
+    plain = re.sub(r'[\x00-\x1f\x7f/\\:*?"<>|]', "_", stem).strip(". ") or "photo"
+    encoded = plain.encode("utf-8", errors="replace")
+    kept = encoded[: LONGEST_NAME_BYTES - len(suffix.encode())]
+    ending = b"_enhanced" if plain.endswith("_enhanced") else b""
+    if len(kept) < len(encoded):
+        kept = kept[: len(kept) - len(ending)].decode("utf-8", errors="ignore").encode() + ending
+    return kept.decode("utf-8") + suffix
+
+
+@dataclass(frozen=True)
+class _Format:
+    label: str
+    suffix: str
+    encode: Callable[[Photo, Metadata, int], bytes]
+    longest_side_px: int = 2**31 - 1
+
+
+def _format_name(read_as: str, wanted: OutputFormat) -> str:
+    if wanted is not OutputFormat.SAME:
+        return wanted.value.upper()
+    return read_as if read_as in _FORMATS else "PNG"
+
+
+def _png(photo: Photo, metadata: Metadata, _quality: int) -> bytes:
+    if photo.depth_bits == 16 and not _is_gray(photo):
+        return _png_16(photo, metadata)
+    text = PngImagePlugin.PngInfo()
+    if metadata.xmp:
+        text.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode("utf-8", errors="replace"))
+    return _saved(_as_image(photo, keeps_16=True), "PNG", metadata, pnginfo=text, compress_level=4)
+
+
+def _png_16(photo: Photo, metadata: Metadata) -> bytes:
+    """16-bit colour, which Pillow cannot write."""
+    kinds, blocks = [], []
+    for kind, block in (
+        (cv2.IMAGE_METADATA_EXIF, metadata.exif and metadata.exif.removeprefix(b"Exif\0\0")),
+        (cv2.IMAGE_METADATA_XMP, metadata.xmp),
+        (cv2.IMAGE_METADATA_ICCP, metadata.icc_profile),
+    ):
+        if block:
+            kinds.append(kind)
+            blocks.append(np.frombuffer(block, np.uint8))
+    _, encoded = cv2.imencodeWithMetadata(".png", _bgra(photo), kinds, blocks)
+    return encoded.tobytes()
+
+
+def _bgra(photo: Photo) -> Pixels:
+    layers = photo.pixels[..., ::-1]
+    if photo.alpha is None:
+        return np.ascontiguousarray(layers)
+    return np.ascontiguousarray(np.dstack([layers, photo.alpha]))  # type: ignore[return-value]
+
+
+def _tiff(photo: Photo, metadata: Metadata, _quality: int) -> bytes:
+    if photo.depth_bits == 16 and not _is_gray(photo):
+        return _tiff_16(photo, metadata)
+    tags = {700: metadata.xmp} if metadata.xmp else {}
+    image = _as_image(photo, keeps_16=True)
+    return _saved(image, "TIFF", metadata, tiffinfo=tags, compression="tiff_adobe_deflate")
+
+
+def _tiff_16(photo: Photo, metadata: Metadata) -> bytes:
+    """16-bit colour, which Pillow cannot write. Of EXIF the main directory is kept."""
+    layers = photo.pixels if photo.alpha is None else np.dstack([photo.pixels, photo.alpha])
+    exif = Image.Exif()
+    if metadata.exif:
+        exif.load(metadata.exif)
+    tags: list[tuple[int, int, int, str | bytes, bool]] = [
+        (tag, 2, 0, value, True) for tag, value in exif.items() if isinstance(value, str)
+    ]
+    if metadata.xmp:
+        tags.append((700, 1, len(metadata.xmp), metadata.xmp, True))
+    buffer = io.BytesIO()
+    tifffile.imwrite(
+        buffer,
+        layers,
+        photometric="rgb",
+        extrasamples=None if photo.alpha is None else ["unassalpha"],
+        compression="zlib",
+        iccprofile=metadata.icc_profile,
+        resolution=metadata.dpi,
+        resolutionunit="INCH" if metadata.dpi else None,
+        extratags=tags,
+        metadata=None,
+        software=False,
+    )
+    return buffer.getvalue()
+
+
+def _jpeg(photo: Photo, metadata: Metadata, quality: int) -> bytes:
+    image = _on_white(_as_image(photo))
+    full = quality >= JPEG_FULL_CHROMA_QUALITY
+    return _saved(
+        image, "JPEG", metadata, xmp=metadata.xmp, quality=quality, optimize=True,
+        subsampling="4:4:4" if full else "4:2:0",
+    )  # fmt: skip
+
+
+def _lossy(pillow_name: str) -> Callable[[Photo, Metadata, int], bytes]:
+    """WebP, AVIF and HEIC: colour or colour with alpha, a profile for colour only."""
+
+    def encode(photo: Photo, metadata: Metadata, quality: int) -> bytes:
+        image = _as_image(photo)
+        if image.mode in ("L", "LA"):
+            image, metadata = _in_colour(image, metadata)
+        extra = {"xmp": metadata.xmp} if metadata.xmp else {}
+        return _saved(image, pillow_name, metadata, quality=quality, **extra)
+
+    return encode
+
+
+def _bmp(photo: Photo, metadata: Metadata, _quality: int) -> bytes:
+    image = _as_image(photo)
+    if image.mode == "LA":
+        image = image.convert("RGBA")
+    return _saved(image, "BMP", Metadata(dpi=metadata.dpi))
+
+
+def _in_colour(image: Image.Image, metadata: Metadata) -> tuple[Image.Image, Metadata]:
+    """A gray picture in a format without gray, its gray profile applied instead of carried."""
+    if profile_space(metadata.icc_profile) != "GRAY":
+        return image.convert("RGBA" if image.mode == "LA" else "RGB"), metadata
+    colour = in_srgb(image.convert("L"), metadata.icc_profile)
+    if image.mode == "LA":
+        colour.putalpha(image.getchannel("A"))
+    return colour, _with_profile(metadata, srgb_profile())
+
+
+def _is_gray(photo: Photo) -> bool:
+    """Whether the result can be written with one channel (16-bit: only without alpha)."""
+    if not photo.one_channel:
+        return False
+    return photo.alpha is None or photo.depth_bits == 8
+
+
+def _as_image(photo: Photo, keeps_16: bool = False) -> Image.Image:
+    """The photo as Pillow's L, LA, RGB, RGBA or I;16; 16 bits are rounded where not kept."""
+    if keeps_16 and photo.depth_bits == 16 and _is_gray(photo):
+        return Image.fromarray(np.ascontiguousarray(photo.pixels[..., 0]))
+    pixels = _in_8_bits(photo.pixels)
+    layers = [pixels[..., 0]] if photo.one_channel else [pixels[..., c] for c in range(3)]
+    if photo.alpha is not None:
+        layers.append(_in_8_bits(photo.alpha))
+    return Image.merge(
+        {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[len(layers)],
+        [Image.fromarray(np.ascontiguousarray(layer)) for layer in layers],
+    )
+
+
+def _in_8_bits(pixels: Pixels) -> NDArray[np.uint8]:
+    if pixels.dtype == np.uint16:
+        return np.rint(pixels / np.float32(257)).astype(np.uint8)
+    return pixels.astype(np.uint8, copy=False)
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if image.mode not in ("LA", "RGBA"):
+        return image
+    plain = image.convert("L" if image.mode == "LA" else "RGB")
+    white = Image.new(plain.mode, image.size, 255 if plain.mode == "L" else (255, 255, 255))
+    white.paste(plain, mask=image.getchannel("A"))
+    return white
+
+
+def _saved(image: Image.Image, name: str, metadata: Metadata, **options: object) -> bytes:
+    """Encode with whatever of the metadata there is."""
+    if metadata.exif:
+        options["exif"] = metadata.exif
+    if metadata.icc_profile:
+        options["icc_profile"] = metadata.icc_profile
+    if metadata.dpi and name in ("JPEG", "PNG", "TIFF", "BMP"):
+        options["dpi"] = metadata.dpi
+    buffer = io.BytesIO()
+    image.save(buffer, name, **{key: value for key, value in options.items() if value is not None})
+    return buffer.getvalue()
+
+
+_FORMATS = {
+    "PNG": _Format("PNG", ".png", _png),
+    "JPEG": _Format("JPEG", ".jpg", _jpeg, 65_500),
+    "WEBP": _Format("WebP", ".webp", _lossy("WEBP"), 16_383),
+    "TIFF": _Format("TIFF", ".tiff", _tiff),
+    "AVIF": _Format("AVIF", ".avif", _lossy("AVIF"), 65_536),
+    "HEIF": _Format("HEIC", ".heic", _lossy("HEIF"), 16_384),
+    "BMP": _Format("BMP", ".bmp", _bmp, 65_535),
+}
+
+
+# Looking
+
+
+def faithfulness_db(source: Photo, result: Photo) -> float:
+    """How near the result is to the source: PSNR in dB, the result brought back by averaging.
+
+    At most 99. Colours only; transparency does not count.
+    """
+    size = (source.size.width, source.size.height)
+    back = cv2.resize(result.pixels, size, interpolation=cv2.INTER_AREA)
+    squares = cv2.norm(source.pixels.reshape(-1), back.reshape(-1), cv2.NORM_L2SQR)
+    error = squares / source.pixels.size / white_of(source.pixels) ** 2
+    if error == 0:
+        return MOST_FAITHFULNESS_DB
+    return min(MOST_FAITHFULNESS_DB, float(-10 * np.log10(error)))
+
+
+def preview(photo: Photo, folder: Path, longest_px: int, stem: str) -> Path:
+    """A small sRGB picture that every browser shows: JPEG, or PNG where there is alpha."""
+    image = _as_image(photo)
+    image.thumbnail((longest_px, longest_px), Image.Resampling.BOX, reducing_gap=2)
+    shown = in_srgb(image.convert("RGB"), _colour_profile(photo))
+    if photo.alpha is not None:
+        shown.putalpha(image.getchannel("A"))
+    suffix, name = (".jpg", "JPEG") if photo.alpha is None else (".png", "PNG")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / safe_name(stem, suffix)
+    part = folder / f".{uuid.uuid4().hex}.part"
+    try:
+        shown.save(part, name, quality=88)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def _colour_profile(photo: Photo) -> bytes | None:
+    profile = photo.metadata.icc_profile
+    return profile if profile_space(profile) == "RGB" else None
