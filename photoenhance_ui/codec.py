@@ -50,7 +50,7 @@ __all__ = [
 pillow_heif.register_heif_opener()
 Image.MAX_IMAGE_PIXELS = None  # our own limit is checked from the header, photo by photo
 
-READ_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF")
+READ_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF")
 READABLE_SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif",
     ".avif", ".heic", ".heif",
@@ -191,7 +191,7 @@ def _decoded(
         return (*_decoded_16(path), metadata)
     image.load()
     if image.mode in ("CMYK", "LAB", "YCbCr", "HSV"):
-        pixels = np.asarray(in_srgb(image, metadata.icc_profile))
+        pixels = np.array(in_srgb(image, metadata.icc_profile))
         profile = srgb_profile() if metadata.icc_profile else None
         return pixels, None, False, _with_profile(metadata, profile)
     if image.mode in ("F", "I"):
@@ -200,7 +200,7 @@ def _decoded(
     one_channel = image.mode in ("1", "L", "LA", "La")
     if one_channel and profile_space(metadata.icc_profile) == "RGB":
         metadata = _with_profile(metadata, None)  # does not describe this file
-    rgba = np.asarray(image.convert("RGBA" if has_alpha else "RGB"))
+    rgba = np.array(image.convert("RGBA" if has_alpha else "RGB"))
     pixels = np.ascontiguousarray(rgba[..., :3])
     alpha = np.ascontiguousarray(rgba[..., 3]) if has_alpha else None
     return pixels, alpha, one_channel, metadata
@@ -368,8 +368,8 @@ def _png_16(photo: Photo, metadata: Metadata) -> bytes:
 def _bgra(photo: Photo) -> Pixels:
     layers = photo.pixels[..., ::-1]
     if photo.alpha is None:
-        return np.ascontiguousarray(layers)
-    return np.ascontiguousarray(np.dstack([layers, photo.alpha]))  # type: ignore[return-value]
+        return np.ascontiguousarray(layers)  # type: ignore[return-value]
+    return np.ascontiguousarray(np.dstack([layers, photo.alpha]))
 
 
 def _tiff(photo: Photo, metadata: Metadata, _quality: int) -> bytes:

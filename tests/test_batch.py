@@ -65,7 +65,7 @@ def test_each_photo_is_there_as_soon_as_it_is_finished(
         return seen
 
     seen = asyncio.run(watch())
-    assert len(seen) == 4
+    assert len(seen) == 4, batch.rows
     assert seen[0][-1] is State.QUEUED  # the last one was not begun
     assert states(batch) == [State.DONE] * 4
     assert [path.name for path in batch.finished] == [f"{name}_enhanced.png" for name in NAMES]
