@@ -64,7 +64,12 @@ _GFPGAN = "https://github.com/TencentARC/GFPGAN/releases/download"
 _REAL = "https://github.com/xinntao/Real-ESRGAN/releases/download"
 _FACEXLIB = "https://github.com/xinntao/facexlib/releases/download"
 _CODEFORMER = "https://github.com/sczhou/CodeFormer/releases/download"
-_OPENCV_ZOO = "https://media.githubusercontent.com/media/opencv/opencv_zoo/main/models"
+# Kept in Git LFS, which serves it from this host; a fixed commit, because new versions of the
+# network take the place of old ones on the branch.
+_OPENCV_ZOO = (
+    "https://media.githubusercontent.com/media/opencv/opencv_zoo"
+    "/47534e27c9851bb1128ccc0102f1145e27f23f98/models"
+)
 
 _GFPGAN_LICENCE = "Apache-2.0; its StyleGAN2 part for research or evaluation"
 _CELEBA = "MIT code; trained on CelebAMask-HQ"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from tqdm import tqdm
 
-from photoenhance_ui import weights
+from photoenhance_ui import downloads, weights
 from photoenhance_ui.catalogue import CATALOGUE, WeightFile, by_name, default_downloads
 from photoenhance_ui.cli.parser import ALL_DONE, NOTHING_STARTED, SOME_FAILED
 from photoenhance_ui.errors import DiskFull, InvalidOption, WeightsError
@@ -107,7 +107,7 @@ def _download_one(file: WeightFile, settings: Settings) -> None:
     with tqdm(
         total=file.bytes, desc=file.name, unit="B", unit_scale=True, file=sys.stderr, disable=None
     ) as bar:
-        path = weights.download(file, settings.weights_dir, lambda done, _total: _move(bar, done))
+        path = downloads.download(file, settings.weights_dir, lambda done, _total: _move(bar, done))
     print(f"{file.name}: {path}")
 
 
