@@ -1,37 +1,31 @@
 """Train the built-in network: ``python -m training.builtin --photos DIR --out FILE``.
 
-Writes the averaged weights (fp16 safetensors) to FILE and keeps a checkpoint beside ``--state``,
-from which ``--resume`` goes on. Stops by itself after ``--minutes``, and cleanly at SIGTERM.
+Writes the averaged weights (fp16 safetensors) to FILE, the raw ones beside it, and keeps a
+checkpoint in ``--state``, from which ``--resume`` goes on; without a checkpoint it goes on from
+``--raw`` weights. Stops by itself after ``--minutes`` (or ``--steps``), and cleanly at SIGTERM.
 """
 
 import argparse
 import csv
 import math
-import queue
 import signal
-import subprocess
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from photoenhance_ui.networks.basicsr_repair import repair
 from training.config import Architecture, Config
 from training.degrade import degrade
-from training.photos import TrainingPhoto, batches, read_photos, refuse_overlap, split
-
-CURVE = "curve.csv"
-CHECKPOINT = "checkpoint.pt"
-
-Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+from training.export import CHECKPOINT, CURVE, recipe_commit, write_pair
+from training.photos import TrainingPhoto, batches_from, read_photos, refuse_overlap, split
 
 
 def build(architecture: Architecture) -> nn.Module:
@@ -71,7 +65,8 @@ def loss_of(output: Tensor, sharp: Tensor, config: Config) -> Tensor:
     difference = output - sharp
     pixels = torch.sqrt(difference.square() + config.charbonnier_epsilon**2).mean()
     spectrum = torch.fft.rfft2(difference, norm="ortho").abs().mean()
-    return pixels + config.frequency_weight * spectrum
+    total: Tensor = pixels + config.frequency_weight * spectrum
+    return total
 
 
 def learning_rate(step: int, share: float, config: Config) -> float:
@@ -114,21 +109,25 @@ class Run:
         )
         self.step = 0
         self.seconds = 0.0
+        self.commit = recipe_commit()
         state.mkdir(parents=True, exist_ok=True)
+
+    def content(self) -> dict[str, Any]:
+        """Everything that must survive, as a checkpoint holds it."""
+        return {
+            "raw": self.network.state_dict(),
+            "average": self.average,
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "commit": self.commit,
+            "device": _name_of(self.device),
+        }
 
     def save(self) -> None:
         """Write the checkpoint; whole or not at all."""
         part = self.state / (CHECKPOINT + ".part")
-        torch.save(
-            {
-                "raw": self.network.state_dict(),
-                "average": self.average,
-                "optimizer": self.optimizer.state_dict(),
-                "step": self.step,
-                "seconds": self.seconds,
-            },
-            part,
-        )
+        torch.save(self.content(), part)
         part.replace(self.state / CHECKPOINT)
 
     def resume(self, raw: Path | None) -> None:
@@ -155,7 +154,7 @@ class Run:
         output = self.network(as_tensor(degraded, self.device))
         loss = loss_of(output, as_tensor(sharp, self.device), self.config)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
         self.optimizer.step()
         self.step += 1
@@ -171,72 +170,58 @@ class Run:
         network.load_state_dict(self.average)
         return network
 
-    def write_weights(self, target: Path, weights: dict[str, Tensor]) -> None:
-        """fp16 safetensors with what a loader and a reader need to know."""
-        target.parent.mkdir(parents=True, exist_ok=True)
-        architecture = {k: str(v) for k, v in asdict(self.config.architecture).items()}
-        half = {k: v.detach().cpu().half().contiguous() for k, v in weights.items()}
-        metadata = {
-            "architecture": "SRVGGNetCompact",
-            **architecture,
-            "commit": _commit(),
-            "steps": str(self.step),
-            "hours": f"{self.seconds / 3600:.2f}",
-            "seed": str(self.config.seed),
-        }
-        save_file(half, target, metadata=metadata)
+
+@dataclass(frozen=True)
+class Budget:
+    """How long to train: ends where the first of the two is used up."""
+
+    minutes: float = 90.0
+    steps: int | None = None
+
+    def share(self, seconds: float, steps: int) -> float:
+        """The used part, 0 at the start; 1 and above: over."""
+        by_steps = steps / self.steps if self.steps is not None else 0.0
+        return max(seconds / (self.minutes * 60), by_steps)
 
 
-def train(run: Run, learn: list[TrainingPhoto], look: list[TrainingPhoto], minutes: float) -> None:
-    """Train for so many minutes of this run, or until SIGTERM."""
+def train(
+    run: Run,
+    learn: list[TrainingPhoto],
+    look: list[TrainingPhoto],
+    budget: Budget,
+    workers: int = 1,
+) -> None:
+    """Train until the budget of this run is used up, or until SIGTERM."""
     config, stop = run.config, threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     began = saved = time.monotonic()
-    before = run.seconds
+    seconds_before, steps_before = run.seconds, run.step
     losses: list[float] = []
-    for degraded, sharp in _ahead(batches(learn, config, _chance(config, run.step)), stop):
-        spent = time.monotonic() - began
-        if stop.is_set() or spent > minutes * 60:
-            break
-        rate = learning_rate(run.step, spent / (minutes * 60), config)
-        losses.append(run.learn(degraded, sharp, rate))
-        run.seconds = before + time.monotonic() - began
-        if run.step % config.log_every == 0:
-            due = run.step % config.validate_every == 0
-            psnr = validation_psnr(run.averaged(), look, config) if due else None
-            _log(run, float(np.mean(losses)), rate, psnr)
-            losses.clear()
-        if time.monotonic() - saved > config.checkpoint_minutes * 60:
-            run.save()
-            saved = time.monotonic()
-    stop.set()
+    with batches_from(run.step, learn, config, workers) as batches:
+        for degraded, sharp in batches:
+            spent = time.monotonic() - began
+            share = budget.share(spent, run.step - steps_before)
+            if stop.is_set() or share >= 1:
+                break
+            rate = learning_rate(run.step, share, config)
+            losses.append(run.learn(degraded, sharp, rate))
+            run.seconds = seconds_before + time.monotonic() - began
+            if run.step % config.log_every == 0:
+                due = run.step % config.validate_every == 0
+                psnr = validation_psnr(run.averaged(), look, config) if due else None
+                _log(run, float(np.mean(losses)), rate, psnr)
+                losses.clear()
+            if time.monotonic() - saved > config.checkpoint_minutes * 60:
+                run.save()
+                saved = time.monotonic()
     run.save()
     _log(run, float(np.mean(losses or [0])), 0.0, validation_psnr(run.averaged(), look, config))
 
 
-def _chance(config: Config, step: int) -> np.random.Generator:
-    """Seeded by the step too, so that a resumed run does not see the same patches again."""
-    return np.random.default_rng([config.seed, step])
-
-
-def _ahead(items: Iterator[Pair], stop: threading.Event) -> Iterator[Pair]:
-    """The same items, made in a thread while the last one is learned from."""
-    ready: queue.Queue[Pair] = queue.Queue(maxsize=4)
-
-    def fill() -> None:
-        for item in items:
-            while not stop.is_set():
-                try:
-                    ready.put(item, timeout=1)
-                    break
-                except queue.Full:
-                    continue
-            if stop.is_set():
-                return
-
-    threading.Thread(target=fill, daemon=True).start()
-    while True:
-        yield ready.get()
+def _name_of(device: torch.device) -> str:
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    return f"{device.type}, {torch.get_num_threads()} threads"
 
 
 def _log(run: Run, loss: float, rate: float, psnr: float | None) -> None:
@@ -257,13 +242,6 @@ def _log(run: Run, loss: float, rate: float, psnr: float | None) -> None:
     print(*(f"{k}={v}" for k, v in row.items() if v != ""), flush=True)
 
 
-def _commit() -> str:
-    done = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip() or "unknown"
-
-
 def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="training.builtin", description=__doc__)
@@ -271,11 +249,14 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="safetensors file to write")
     parser.add_argument("--exclude", type=Path, help="evaluation photos: refuse any overlap")
     parser.add_argument("--state", type=Path, default=Path("state/training"))
-    parser.add_argument("--minutes", type=float, default=90.0)
+    parser.add_argument("--minutes", type=float, default=Budget.minutes, help="of this run")
+    parser.add_argument("--steps", type=int, help="of this run; default: as many as there is time")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--raw", type=Path, help="raw weights to resume from without checkpoint")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, help="CPU threads; default: torch's own choice")
+    parser.add_argument("--workers", type=int, default=1, help="threads that degrade patches")
+    parser.add_argument("--learning-rate", type=float, default=Config.learning_rate)
     return parser.parse_args(arguments)
 
 
@@ -284,7 +265,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = parsed(arguments)
     if given.threads:
         torch.set_num_threads(given.threads)
-    config = Config()
+    config = replace(Config(), learning_rate=given.learning_rate)
     photos = read_photos(given.photos)
     if given.exclude is not None:
         refuse_overlap(photos, read_photos(given.exclude))
@@ -293,9 +274,8 @@ def main(arguments: list[str] | None = None) -> None:
     run = Run(config, given.state, torch.device(given.device))
     if given.resume:
         run.resume(given.raw)
-    train(run, learn, look, given.minutes)
-    run.write_weights(given.out, run.average)
-    run.write_weights(given.out.with_stem(given.out.stem + "-raw"), dict(run.network.state_dict()))
+    train(run, learn, look, Budget(given.minutes, given.steps), given.workers)
+    write_pair(given.out, run.content(), config, given.state / CURVE)
     print(f"wrote {given.out.name} after {run.step} steps", flush=True)
 
 

@@ -1,5 +1,7 @@
 """From a sharp photo to a bad small one, as in life. All pictures are (H, W, 3) RGB uint8."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +40,11 @@ def rounded(picture: Floats) -> Picture:
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
 
 
+def _floats(values: Any) -> Floats:
+    """OpenCV and numpy widen types as they like; here everything stays at 32 bits."""
+    return np.asarray(values, np.float32)
+
+
 def _noisy_and_compressed(picture: Floats, how: Degradation, chance: np.random.Generator) -> Floats:
     if chance.random() < how.noise:
         picture = _noisy(picture, how, chance)
@@ -51,11 +58,11 @@ def _downscaled(
 ) -> Floats:
     """Smaller by averaging, or by another kernel after a blur that keeps it from aliasing."""
     if chance.random() < how.area_downscale:
-        return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+        return _floats(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
     factor = picture.shape[1] / size[0]
     soft = cv2.GaussianBlur(picture, (0, 0), factor * chance.uniform(0.25, 0.45))
     kernel = int(chance.choice(RESAMPLINGS))
-    return cv2.resize(soft, size, interpolation=kernel).astype(np.float32)
+    return _floats(cv2.resize(soft, size, interpolation=kernel))
 
 
 def _blurred(picture: Floats, how: Degradation, chance: np.random.Generator) -> Floats:
@@ -63,14 +70,14 @@ def _blurred(picture: Floats, how: Degradation, chance: np.random.Generator) -> 
     sigma = chance.uniform(*how.blur_sigma_px)
     match str(chance.choice(kinds, p=weights)):
         case "isotropic":
-            return cv2.GaussianBlur(picture, (0, 0), sigma).astype(np.float32)
+            return _floats(cv2.GaussianBlur(picture, (0, 0), sigma))
         case "anisotropic":
             kernel = _anisotropic_kernel(sigma, sigma * chance.uniform(0.2, 0.7), chance)
         case "motion":
             kernel = _anisotropic_kernel(sigma * 1.5, 0.3, chance)
         case _:
             kernel = _disc_kernel(sigma * 1.6)
-    return cv2.filter2D(picture, -1, kernel, borderType=cv2.BORDER_REFLECT).astype(np.float32)
+    return _floats(cv2.filter2D(picture, -1, kernel, borderType=cv2.BORDER_REFLECT))
 
 
 def _anisotropic_kernel(long: float, short: float, chance: np.random.Generator) -> Floats:
@@ -80,7 +87,7 @@ def _anisotropic_kernel(long: float, short: float, chance: np.random.Generator) 
     angle = chance.uniform(0, np.pi)
     along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
     kernel = np.exp(-0.5 * ((along / long) ** 2 + (across / short) ** 2))
-    return (kernel / kernel.sum()).astype(np.float32)
+    return _floats(kernel / kernel.sum())
 
 
 def _disc_kernel(radius: float) -> Floats:
@@ -88,7 +95,7 @@ def _disc_kernel(radius: float) -> Floats:
     reach = int(np.ceil(radius)) + 1
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float32)
     kernel = np.clip(radius + 0.5 - np.hypot(x, y), 0, 1)
-    return (kernel / kernel.sum()).astype(np.float32)
+    return _floats(kernel / kernel.sum())
 
 
 def _with_halos(picture: Floats, chance: np.random.Generator) -> Floats:
@@ -106,7 +113,7 @@ def _noisy(picture: Floats, how: Degradation, chance: np.random.Generator) -> Fl
     noise = chance.standard_normal(shape, dtype=np.float32)
     if chance.random() < how.poisson_noise:
         noise = noise * np.sqrt(np.clip(picture, 0, 255) / 128 + 0.05)
-    return np.clip(picture + sigma * noise, 0, 255).astype(np.float32)
+    return _floats(np.clip(picture + sigma * noise, 0, 255))
 
 
 def _compressed(picture: Floats, how: Degradation, chance: np.random.Generator) -> Floats:
@@ -116,7 +123,7 @@ def _compressed(picture: Floats, how: Degradation, chance: np.random.Generator) 
         (".webp", cv2.IMWRITE_WEBP_QUALITY) if webp else (".jpg", cv2.IMWRITE_JPEG_QUALITY)
     )
     _, encoded = cv2.imencode(suffix, rounded(picture)[..., ::-1], [flag, quality])
-    return cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1].astype(np.float32)
+    return _floats(cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1])  # type: ignore[index]
 
 
 def _resized_and_back(picture: Floats, chance: np.random.Generator) -> Floats:

@@ -1,7 +1,11 @@
 """The training photos: read once, kept as bytes of pixels, cut into random patches."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import cv2
@@ -13,6 +17,7 @@ from training.degrade import Picture, degrade
 
 SUFFIXES = (".webp", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 HASH_PX = 16
+AHEAD_PER_WORKER = 3
 SAME_PHOTO_BITS = 20  # of 256; two different photos differ in about 128
 
 
@@ -38,7 +43,10 @@ def read_photos(folder: Path) -> list[TrainingPhoto]:
 
 def _read(path: Path) -> Picture:
     encoded = np.frombuffer(path.read_bytes(), np.uint8)
-    return np.ascontiguousarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1])
+    decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+    if decoded is None:
+        raise ValueError(f"{path.name} is no photo that can be read.")
+    return np.ascontiguousarray(decoded[..., ::-1], np.uint8)
 
 
 def difference_hash(pixels: Picture) -> NDArray[np.bool_]:
@@ -72,24 +80,47 @@ def split(
     )
 
 
-def batches(
-    photos: Sequence[TrainingPhoto], config: Config, chance: np.random.Generator
-) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
-    """Endless pairs (N, h, w, 3) degraded and (N, h*scale, w*scale, 3) sharp.
+Batch = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+"""(N, h, w, 3) degraded and (N, h*scale, w*scale, 3) sharp."""
+
+
+def make_batch(photos: Sequence[TrainingPhoto], config: Config, step: int) -> Batch:
+    """The batch of one step: the same one every time, whoever makes it and when.
 
     Photos are drawn by the root of their area, so that large ones do not drown the others.
     """
+    chance = np.random.default_rng([config.seed, step])
     scale = config.architecture.scale
     side = config.patch_px * scale
     usable = [photo.pixels for photo in photos if min(photo.pixels.shape[:2]) >= side]
     areas = np.sqrt([float(pixels.shape[0] * pixels.shape[1]) for pixels in usable])
-    while True:
-        drawn = chance.choice(len(usable), config.batch, p=areas / areas.sum())
-        sharp = [_patch(usable[index], side, chance) for index in drawn]
-        yield (
-            np.stack([degrade(patch, scale, config.degradation, chance) for patch in sharp]),
-            np.stack(sharp),
+    drawn = chance.choice(len(usable), config.batch, p=areas / areas.sum())
+    sharp = [_patch(usable[index], side, chance) for index in drawn]
+    small = [degrade(patch, scale, config.degradation, chance) for patch in sharp]
+    return np.stack(small), np.stack(sharp)
+
+
+@contextmanager
+def batches_from(
+    step: int, photos: Sequence[TrainingPhoto], config: Config, workers: int
+) -> Iterator[Iterator[Batch]]:
+    """Endless batches from ``step`` on, made in threads while the last one is learned from."""
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="batches")
+    steps = count(step)
+
+    def ordered() -> Iterator[Batch]:
+        ahead = deque(
+            pool.submit(make_batch, photos, config, next(steps))
+            for _ in range(AHEAD_PER_WORKER * workers)
         )
+        while True:
+            ahead.append(pool.submit(make_batch, photos, config, next(steps)))
+            yield ahead.popleft().result()
+
+    try:
+        yield ordered()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _patch(pixels: Picture, side: int, chance: np.random.Generator) -> Picture:

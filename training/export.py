@@ -1,0 +1,102 @@
+"""A checkpoint -> the network files: ``python -m training.export --state DIR --out FILE``.
+
+Two small files: the averaged weights, which the app uses, and beside them with ``-raw`` in the
+name the weights as they were learned, from which a later run goes on.
+"""
+
+import argparse
+import csv
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from training.config import Config
+
+CURVE = "curve.csv"
+CHECKPOINT = "checkpoint.pt"
+CURVE_POINTS = 12  # as many as the model card shows
+
+
+def write_pair(target: Path, kept: Mapping[str, Any], config: Config, curve: Path) -> None:
+    """Write ``target`` and its raw companion from the content of a checkpoint."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    described = metadata(kept, config, curve)
+    _write(target, kept["average"], described)
+    _write(raw_beside(target), kept["raw"], described)
+
+
+def raw_beside(target: Path) -> Path:
+    """``builtin-raw.safetensors`` for ``builtin.safetensors``."""
+    return target.with_stem(target.stem + "-raw")
+
+
+def metadata(kept: Mapping[str, Any], config: Config, curve: Path) -> dict[str, str]:
+    """What a loader must know to build the network, and a reader to judge it."""
+    shape = config.architecture
+    return {
+        "architecture": "SRVGGNetCompact",
+        "num_feat": str(shape.num_feat),
+        "num_conv": str(shape.num_conv),
+        "scale": str(shape.scale),
+        "commit": str(kept.get("commit", "unknown")),
+        "steps": str(kept["step"]),
+        "minutes": f"{kept['seconds'] / 60:.0f}",
+        "device": str(kept.get("device", "unknown")),
+        "config": json.dumps(asdict(config)),
+        "curve": json.dumps(curve_points(curve)),
+    }
+
+
+def curve_points(curve: Path) -> list[list[float]]:
+    """[step, minutes, validation PSNR in dB] at no more than CURVE_POINTS even places."""
+    if not curve.is_file():
+        return []
+    with curve.open(newline="") as file:
+        points = [
+            [float(row[name]) for name in ("step", "minutes", "validation_psnr_db")]
+            for row in csv.DictReader(file)
+            if row["validation_psnr_db"]
+        ]
+    last = len(points) - 1
+    places = sorted({round(i * last / (CURVE_POINTS - 1)) for i in range(CURVE_POINTS)})
+    return [points[place] for place in places if place >= 0]
+
+
+def recipe_commit() -> str:
+    """The last commit that changed the recipe; "unknown" outside a checkout."""
+    here = Path(__file__).parent
+    done = subprocess.run(
+        ["git", "log", "-1", "--format=%h", "--", "."],
+        cwd=here, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return done.stdout.strip() or "unknown"
+
+
+def _write(target: Path, weights: Mapping[str, Tensor], described: dict[str, str]) -> None:
+    """fp16 safetensors; whole or not at all."""
+    half = {name: value.detach().cpu().half().contiguous() for name, value in weights.items()}
+    part = target.with_name(target.name + ".part")
+    save_file(half, part, metadata=described)
+    part.replace(target)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Read the checkpoint, write the two files."""
+    parser = argparse.ArgumentParser(prog="training.export", description=__doc__)
+    parser.add_argument("--state", type=Path, required=True, help="folder of the checkpoint")
+    parser.add_argument("--out", type=Path, required=True, help="safetensors file to write")
+    given = parser.parse_args(arguments)
+    kept = torch.load(given.state / CHECKPOINT, weights_only=True, map_location="cpu")
+    write_pair(given.out, kept, Config(), given.state / CURVE)
+    print(f"wrote {given.out.name} as of step {kept['step']}")
+
+
+if __name__ == "__main__":
+    main()
