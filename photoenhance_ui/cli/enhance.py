@@ -123,7 +123,11 @@ class _Report:
     def __enter__(self) -> "_Report":
         if self._path is not None:
             try:
-                self._file = self._path.open(self._mode, encoding="utf-8")
+                self._file = self._path.open(
+                    self._mode,
+                    encoding="utf-8",
+                    errors="backslashreplace",  # names that are no text: JSON's own escapes
+                )
             except OSError as error:
                 raise OutputNotWritable(
                     f"The report {self._path} cannot be written ({error.strerror})."

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path, PurePath
 
-from photoenhance_ui.codec import READABLE_SUFFIXES, result_suffix
+from photoenhance_ui.codec import READABLE_SUFFIXES, result_suffix, safe_name
 from photoenhance_ui.request import OutputFormat
 from photoenhance_ui.storage import Place, result_stem, unique_name
+
+MARK_ROOM = "_" * 24  # bytes of a file name that are kept for a mark such as " (2)" and a suffix
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ class Inputs:
         become PNG, ``a_enhanced (jpg).png`` and ``a_enhanced (png).png``. Two files of the very
         same name (from two folders) are numbered.
         """
-        stems = {path: result_stem(path.name) for path in sources}
+        stems = {path: _safe_stem(path.name) for path in sources}
         shares = Counter(stem.casefold() for stem in stems.values())
         doubtful = [path for path in sources if shares[stems[path].casefold()] > 1]
         results = {path: (stems[path].casefold(), self._suffix(path)) for path in doubtful}
@@ -151,14 +153,20 @@ class Inputs:
         return result_suffix(path, self.output_format) or path.suffix.lower()
 
     def _is_done(self, path: Path, stem: str, there: frozenset[str]) -> bool:
-        if not any(f"{stem}{suffix}" in there for suffix in READABLE_SUFFIXES):
+        # The file is opened only where something of that name is there.
+        if not any(safe_name(stem, suffix) in there for suffix in READABLE_SUFFIXES):
             return False
-        return f"{stem}{self._suffix(path)}" in there
+        return safe_name(stem, self._suffix(path)) in there
 
 
 def _real(path: Path) -> Path:
     """The path without detours; a link to a photo keeps its own name."""
     return path.resolve() if path.is_dir() else path.parent.resolve() / path.name
+
+
+def _safe_stem(name: str) -> str:
+    """The stem of the result as it will really be written."""
+    return safe_name(result_stem(name), MARK_ROOM).removesuffix(MARK_ROOM)
 
 
 def _is_photo_name(name: str) -> bool:

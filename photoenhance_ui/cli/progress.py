@@ -41,9 +41,12 @@ class Complaints:
 
     def show(self, change: "Change") -> None:
         """Complain, where there is a reason to."""
-        row = change.row
-        if row.state is State.FAILED:
-            self.say(f"{row.name}: {row.reason}")
+        if change.row.state is State.FAILED:
+            self.say(_told(change.row))
+        self.warn(change.row)
+
+    def warn(self, row: Row) -> None:
+        """Say the row's warnings, each one once in a run."""
         for warning in row.warnings:
             if row.state.settled and warning not in self._said:
                 self._said.add(warning)
@@ -67,7 +70,7 @@ class Lines(Complaints):
 
     def show(self, change: "Change") -> None:
         """Tell of settled photos."""
-        super().show(change)
+        self.warn(change.row)
         if not change.row.state.settled:
             return
         self._settled += 1
@@ -84,8 +87,9 @@ class Bar(Complaints):
         self._total, self._settled = total, 0
         self._shares: dict[str, float] = {}
         # smoothing=0: photos differ in size, the average over all is the best guess
-        self._bar = tqdm(total=total, file=sys.stderr, bar_format=BAR, smoothing=0)
-        self._bar.set_description_str(f"0 of {total} photos")
+        self._bar = tqdm(
+            desc=f"0 of {total} photos", total=total, file=sys.stderr, bar_format=BAR, smoothing=0
+        )
 
     def show(self, change: "Change") -> None:
         """Move on by what was done."""
@@ -111,4 +115,4 @@ class Bar(Complaints):
 def _told(row: Row) -> str:
     if row.state is State.DONE:
         return f"{row.name}: {row.width} x {row.height} in {row.seconds:.1f} s"
-    return f"{row.name}: {row.state.value}"
+    return f"{row.name}: {row.reason}"
