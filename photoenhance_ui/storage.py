@@ -43,6 +43,10 @@ class Shelf(Protocol):
         """Where the result of this photo belongs."""
         ...
 
+    def exists(self) -> bool:
+        """Whether the results are still kept."""
+        ...
+
     def begin(self) -> None:
         """The batch runs (again)."""
         ...
@@ -77,6 +81,10 @@ class BatchFolder:
     def place_for(self, photo_id: str, name: str) -> Place:
         """A folder of the photo's own, so that equal names never meet."""
         return Place(self.folder / "out" / photo_id, result_stem(name))
+
+    def exists(self) -> bool:
+        """False once the folder was removed by its age."""
+        return self.folder.is_dir()
 
     def begin(self) -> None:
         """Take the end mark away; while the batch runs, no age removes it."""

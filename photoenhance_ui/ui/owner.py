@@ -1,0 +1,66 @@
+"""Whose photo it is: the logged-in user, else a token of the browser, else the address.
+
+A token is ``ID.SIGNATURE``; only this server can make one, and because the secret is kept on
+disk, a browser is still known after a restart. Gradio's session hash is no owner: each call of
+a script has one of its own.
+"""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SECRET_FILE = "owner-secret"  # noqa: S105 - a file's name
+SECRET_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Owners:
+    """Makes tokens and tells whose they are."""
+
+    secret: bytes = field(repr=False)
+
+    @classmethod
+    def with_secret_in(cls, folder: Path) -> "Owners":
+        """With the secret that lies in ``folder``; made at the first start, readable by us alone."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / SECRET_FILE
+        try:
+            path.touch(mode=0o600, exist_ok=False)
+        except FileExistsError:
+            kept = path.read_bytes()
+            if len(kept) == SECRET_BYTES:
+                return cls(kept)
+        made = secrets.token_bytes(SECRET_BYTES)
+        path.write_bytes(made)
+        return cls(made)
+
+    @property
+    def storage_secret(self) -> str:
+        """With which the browser's storage is scrambled; the page shows it, so it is not ours."""
+        return hmac.new(self.secret, b"browser storage", hashlib.sha256).hexdigest()[:32]
+
+    def new_token(self) -> str:
+        """A token for a browser that has none."""
+        identity = secrets.token_urlsafe(16)
+        return f"{identity}.{self._signature(identity)}"
+
+    def knows(self, token: object) -> bool:
+        """Whether this server made the token."""
+        if not isinstance(token, str):
+            return False
+        identity, dot, signature = token.partition(".")
+        expected = self._signature(identity)
+        return bool(dot) and hmac.compare_digest(signature.encode(), expected.encode())
+
+    def owner(self, user: str | None, token: object, address: str | None) -> str:
+        """The owner's name; the three kinds never meet."""
+        if user:
+            return f"user:{user}"
+        if isinstance(token, str) and self.knows(token):
+            return f"browser:{token.partition('.')[0]}"
+        return f"address:{address or 'unknown'}"
+
+    def _signature(self, identity: str) -> str:
+        return hmac.new(self.secret, identity.encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,120 @@
+"""What the page and the API share: one engine, one workspace, everybody's current batch."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from photoenhance_ui import weights
+from photoenhance_ui.batch import Batch, Batches
+from photoenhance_ui.doors import models_report, status_report
+from photoenhance_ui.downloads import Downloads
+from photoenhance_ui.engine import Engine, open_engine
+from photoenhance_ui.request import Request
+from photoenhance_ui.settings import Settings
+from photoenhance_ui.storage import BatchFolder, Workspace, sweep_uploads
+from photoenhance_ui.ui.owner import Owners
+from photoenhance_ui.weights import Inventory
+
+log = logging.getLogger(__name__)
+
+SWEEP_EVERY_S = 600.0
+
+
+@dataclass(eq=False)
+class Service:
+    """The running server's parts, without Gradio."""
+
+    settings: Settings
+    engine: Engine
+    workspace: Workspace
+    owners: Owners
+    downloads: Downloads
+    batches: Batches = field(default_factory=Batches)
+    stock: Inventory = field(default_factory=Inventory)
+
+    def new_batch(self, owner: str, request: Request) -> Batch:
+        """A batch with an unguessable folder of its own."""
+        folder = self.workspace.new_batch()
+        return Batch(self.engine, owner, request, folder, self.settings)
+
+    def open_batch(self, owner: str, request: Request) -> Batch:
+        """The owner's running batch, else a new one."""
+        return self.batches.open_for(owner, lambda: self.new_batch(owner, request))
+
+    def status(self) -> dict[str, object]:
+        """What ``/status`` answers."""
+        return status_report(self.engine.facts(), self.downloads.states)
+
+    def models(self) -> dict[str, object]:
+        """What ``/models`` answers."""
+        return models_report(self.stock, self.engine.facts())
+
+
+def folder_of(batch: Batch) -> Path:
+    """Where the files of a batch of this server lie."""
+    assert isinstance(batch.shelf, BatchFolder), "a server's batches have folders of their own"
+    return batch.shelf.folder
+
+
+@contextmanager
+def open_service(settings: Settings, files: Path, state: Path) -> Iterator[Service]:
+    """Load the networks, then serve until the block ends.
+
+    ``files`` is Gradio's folder, from which whoever knows a path may fetch it; what must stay
+    secret lies in ``state``.
+    """
+    with open_engine(settings) as engine:
+        service = Service(
+            settings,
+            engine,
+            Workspace(files / "batches"),
+            Owners.with_secret_in(state),
+            Downloads(settings.weights_dir, lambda: _take_in(service)),
+            stock=weights.take_stock(settings),
+        )
+        missing = weights.files_to_fetch(settings, engine.facts().device)
+        with _janitor(service, files):
+            service.downloads.start(missing)
+            try:
+                yield service
+            finally:
+                service.downloads.close()
+
+
+def _take_in(service: Service) -> None:
+    """A file arrived whole: the next batch may use it."""
+    service.engine.networks_arrived()
+    service.stock = weights.take_stock(service.settings)
+
+
+@contextmanager
+def _janitor(service: Service, files: Path) -> Iterator[None]:
+    """Remove what is older than its time, now and then, in a thread of its own."""
+    closing = threading.Event()
+
+    def work() -> None:
+        while True:
+            try:
+                sweep(service, files)
+            except OSError:
+                log.exception("sweep_failed")
+            if closing.wait(SWEEP_EVERY_S):
+                return
+
+    thread = threading.Thread(target=work, name="janitor", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        closing.set()
+        thread.join()
+
+
+def sweep(service: Service, files: Path) -> None:
+    """Remove old batches and uploads from the disk, and forget those batches."""
+    service.workspace.sweep(service.settings.keep_hours)
+    sweep_uploads(files, service.settings.keep_hours, service.workspace.root)
+    service.batches.forget_ended(lambda batch: folder_of(batch).exists())
