@@ -23,8 +23,8 @@ class UpscalerFacts:
     """What a plan needs to know of an installed upscaler."""
 
     scale: int
-    denoises: bool = False
-    """Whether the Request's ``denoise`` changes its result."""
+    companion: str | None = None
+    """The network that it is blended with for the Request's ``denoise``; None: no such choice."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,8 @@ class Plan:
     """What the person gets: the asked scale, lowered where the result would be too large."""
     upscaler: str | None
     """None: the background is only resampled."""
+    companion: str | None
+    """The other end of the upscaler's denoising, where it has one."""
     network_scale: int
     denoise: float
     tiles: tuple[Tile, ...]
@@ -87,7 +89,7 @@ class Plan:
     @property
     def networks(self) -> tuple[str, ...]:
         """Names of the networks that will run."""
-        names = (self.upscaler, self.finder, self.restorer, self.parser)
+        names = (self.upscaler, self.companion, self.finder, self.restorer, self.parser)
         return tuple(name for name in names if name is not None)
 
 
@@ -103,8 +105,9 @@ def _best_upscaler(scale: float, facts: EngineFacts) -> str:
     installed = [name for name in ranking if name in facts.upscalers]
     if not installed:
         return RESAMPLE_ONLY
-    enough = [name for name in installed if facts.upscalers[name].scale >= scale]
-    return (enough or installed)[0]
+    largest = max(facts.upscalers[name].scale for name in installed)
+    needed = min(scale, largest)
+    return next(name for name in installed if facts.upscalers[name].scale >= needed)
 
 
 def make_plan(
@@ -123,15 +126,18 @@ def make_plan(
     faces = _possible_faces(request, choice, warnings)
     with_faces = faces is not Faces.NONE
     precision = _possible_precision(request, facts, warnings)
-    if upscaler is not None and not upscaler.denoises and request.denoise != Request.denoise:
-        warnings.append(f"{choice.upscaler} has no adjustable denoising; denoise had no effect.")
+    companion = None if upscaler is None else upscaler.companion
+    if companion is None and request.denoise != Request.denoise:
+        what = "Resampling" if upscaler is None else choice.upscaler
+        warnings.append(f"{what} has no adjustable denoising; denoise had no effect.")
     plan = Plan(
         source=source,
         output=source.scaled(scale),
         scale=scale,
         upscaler=None if upscaler is None else choice.upscaler,
+        companion=companion,
         network_scale=1 if upscaler is None else upscaler.scale,
-        denoise=request.denoise if upscaler is not None and upscaler.denoises else 0.0,
+        denoise=0.0 if companion is None else request.denoise,
         tiles=() if upscaler is None else tiles_of(source, tile_px or facts.tile_px, overlap_px),
         faces=faces,
         finder=choice.finder if with_faces else None,

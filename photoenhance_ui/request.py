@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from math import isfinite
 from types import MappingProxyType
 from typing import Any
 
@@ -170,7 +169,7 @@ def _number(option: Option, value: Any) -> int | float:
     message = f"{option.name} must be a number from {lowest:g} to {highest:g}, not {value!r}."
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidOption(message)
-    if not isfinite(value) or not lowest <= value <= highest:
+    if not lowest <= value <= highest:  # also where it is not a number
         raise InvalidOption(message)
     if option.kind is int:
         if value != int(value):

@@ -35,6 +35,7 @@ class Flag:
     meaning: str
     choices: tuple[str, ...] = ()
     lowest: float | None = None
+    highest: float | None = None
     page_only: bool = False
 
     @property
@@ -51,8 +52,9 @@ class Flag:
 FLAGS: tuple[Flag, ...] = (
     Flag("host", "", str, "Address to listen on; empty: GRADIO_SERVER_NAME, else 127.0.0.1.",
          page_only=True),
-    Flag("port", 0, int, "Port to listen on; 0: GRADIO_SERVER_PORT, else 7860.",
-         lowest=0, page_only=True),
+    Flag("port", 0, int,
+         "Port to listen on; 0: GRADIO_SERVER_PORT, else the first free one from 7860 on.",
+         lowest=0, highest=65535, page_only=True),
     Flag("share", False, bool, "Ask Gradio for a public link.", page_only=True),
     Flag("auth", "", str, "USER:PASSWORD that the page asks for.", page_only=True),
     Flag("handlers", 3, int, "Batches that are worked on at once.", lowest=1, page_only=True),
@@ -68,11 +70,11 @@ FLAGS: tuple[Flag, ...] = (
     Flag("offline", False, bool, "Never download anything."),
     Flag("in_flight", 3, int, "Photos of one person that are read, worked on or written at once.",
          lowest=1),
-    Flag("max_megabytes", 50.0, float, "Largest file that is read, in MB.", lowest=0),
+    Flag("max_megabytes", 50.0, float, "Largest file that is read, in MB.", lowest=0.001),
     Flag("max_megapixels", 64.0, float, "Largest photo that is read, in millions of pixels.",
-         lowest=0),
+         lowest=0.001),
     Flag("max_output_megapixels", 256.0, float,
-         "Largest result, in millions of pixels; a larger scale is lowered.", lowest=0),
+         "Largest result, in millions of pixels; a larger scale is lowered.", lowest=0.001),
     Flag("max_photos", 200, int, "Photos in one batch.", lowest=1),
     Flag("keep_hours", 24.0, float,
          "Hours for which results and uploads stay on the server after their batch ended.",
@@ -85,7 +87,8 @@ class Settings:
     """Everything that is fixed for as long as the program runs. Fields: see FLAGS."""
 
     host: str = "127.0.0.1"
-    port: int = 7860
+    port: int = 0
+    """0: the first free one from 7860 on."""
     share: bool = False
     auth: str = ""
     handlers: int = 3
@@ -160,9 +163,14 @@ def settings_from(
         else:
             values[flag.name] = flag.default
     values["host"] = values["host"] or environment.get("GRADIO_SERVER_NAME") or "127.0.0.1"
-    values["port"] = values["port"] or _gradio_port(environment)
+    values["port"] = values["port"] or _port_of_gradio(environment)
     if values["auth"] and not all(values["auth"].partition(":")[::2]):
         raise InvalidSetting("--auth needs the form USER:PASSWORD.")
+    if values["max_output_megapixels"] < values["max_megapixels"]:
+        raise InvalidSetting(
+            "--max-output-megapixels must be at least as large as --max-megapixels: "
+            "a result is never smaller than its photo."
+        )
     return Settings(**values)
 
 
@@ -178,11 +186,10 @@ def parse_settings(
         parser.error(error.sentence)
 
 
-def _gradio_port(environment: Mapping[str, str]) -> int:
-    port = environment.get("GRADIO_SERVER_PORT") or "7860"
-    if not port.isdecimal():
-        raise InvalidSetting(f"GRADIO_SERVER_PORT must be a number, not {port!r}.")
-    return int(port)
+def _port_of_gradio(environment: Mapping[str, str]) -> int:
+    port = next(flag for flag in FLAGS if flag.name == "port")
+    given = environment.get("GRADIO_SERVER_PORT") or "0"
+    return int(_number(port, given, "GRADIO_SERVER_PORT"))
 
 
 def _parsed(flag: Flag, value: Any, source: str) -> Any:
@@ -195,7 +202,10 @@ def _parsed(flag: Flag, value: Any, source: str) -> Any:
             )
         return str(value)
     if flag.kind is Path:
-        return Path(value).expanduser().resolve()
+        try:
+            return Path(value).expanduser().resolve()
+        except (RuntimeError, ValueError, OSError) as error:
+            raise InvalidSetting(f"{source} is no path: {error}.") from error
     if flag.kind is str:
         return str(value)
     return _number(flag, value, source)
@@ -218,4 +228,6 @@ def _number(flag: Flag, value: Any, source: str) -> int | float:
         raise InvalidSetting(f"{source} must be {kind}, not {value!r}.") from None
     if flag.lowest is not None and not flag.lowest <= number < float("inf"):
         raise InvalidSetting(f"{source} must be at least {flag.lowest:g}, not {value!r}.")
+    if flag.highest is not None and number > flag.highest:
+        raise InvalidSetting(f"{source} must be at most {flag.highest:g}, not {value!r}.")
     return number

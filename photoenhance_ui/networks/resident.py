@@ -124,7 +124,7 @@ class Networks:
             device=device.type,
             device_name=name_of(device),
             upscalers={
-                name: UpscalerFacts(scale, _companion(installed[name], installed) is not None)
+                name: UpscalerFacts(scale, _name(_companion(installed[name], installed)))
                 for name, scale in scales.items()
             },
             finder=_first(FINDERS if detector == AUTO else (detector,), installed),
@@ -170,6 +170,10 @@ def _companion(found: Installed, installed: Mapping[str, Installed]) -> Installe
     if found.known is None or found.known.companion is None:
         return None
     return installed.get(found.known.companion)
+
+
+def _name(found: Installed | None) -> str | None:
+    return None if found is None else found.name
 
 
 def _first(ranking: tuple[str, ...], installed: Mapping[str, Installed]) -> str | None:
