@@ -11,6 +11,8 @@ import math
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -192,12 +194,11 @@ def train(
     workers: int = 1,
 ) -> None:
     """Train until the budget of this run is used up, or until SIGTERM."""
-    config, stop = run.config, threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    config = run.config
     began = saved = time.monotonic()
     seconds_before, steps_before = run.seconds, run.step
     losses: list[float] = []
-    with batches_from(run.step, learn, config, workers) as batches:
+    with _told_to_stop() as stop, batches_from(run.step, learn, config, workers) as batches:
         for degraded, sharp in batches:
             spent = time.monotonic() - began
             share = budget.share(spent, run.step - steps_before)
@@ -216,6 +217,17 @@ def train(
                 saved = time.monotonic()
     run.save()
     _log(run, float(np.mean(losses or [0])), 0.0, validation_psnr(run.averaged(), look, config))
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[threading.Event]:
+    """An event that SIGTERM sets, for as long as the run goes on."""
+    stop = threading.Event()
+    before = signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _name_of(device: torch.device) -> str:

@@ -84,6 +84,7 @@ def _write(target: Path, weights: Mapping[str, Tensor], described: dict[str, str
     half = {name: value.detach().cpu().half().contiguous() for name, value in weights.items()}
     part = target.with_name(target.name + ".part")
     save_file(half, part, metadata=described)
+    part.chmod(0o644)  # safetensors writes for the owner alone; the app may run as another user
     part.replace(target)
 
 

@@ -93,6 +93,8 @@ def make_batch(photos: Sequence[TrainingPhoto], config: Config, step: int) -> Ba
     scale = config.architecture.scale
     side = config.patch_px * scale
     usable = [photo.pixels for photo in photos if min(photo.pixels.shape[:2]) >= side]
+    if not usable:
+        raise ValueError(f"No photo is large enough: {side} pixels at its shorter side.")
     areas = np.sqrt([float(pixels.shape[0] * pixels.shape[1]) for pixels in usable])
     drawn = chance.choice(len(usable), config.batch, p=areas / areas.sum())
     sharp = [_patch(usable[index], side, chance) for index in drawn]

@@ -1,0 +1,134 @@
+"""The model card: ``python -m training.card --figures benchmarks/results/quality.json``.
+
+Everything with a number in it comes from the weight file's metadata and from the figures that
+``benchmarks.quality`` wrote for this very file, so that the card cannot tell of another network.
+"""
+
+import argparse
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+
+from benchmarks.quality import Row, table
+
+DEFAULT_WEIGHTS = Path(__file__).parent.parent / "weights" / "builtin.safetensors"
+
+DATA = """\
+Photos that their sources state to be CC0 or in the public domain, and nothing else: portraits,
+landscapes, scenes and classic test pictures. Every {validation_every}th by name is kept aside for
+the curve. The recipe refuses to start where a training photo is (nearly) one of the evaluation
+photos, mirrored ones included. No weights of others were used, neither to start from nor to learn
+from."""
+
+RECIPE = """\
+Sharp patches are made bad on the fly: blur (isotropic, anisotropic, motion, defocus), made smaller
+by averaging or by other kernels, sharpening halos, noise (gray or coloured, Gaussian or growing
+with the light), JPEG or WebP, and for a part all of it once more. A share of {clean:.0%} is only
+made smaller, so that a good photo stays what it is. Loss: Charbonnier on the pixels plus the L1
+distance of the spectra. Adam, a short warm-up, then half a cosine over the time there was; the
+published weights are a moving average. Every number is in `training/config.py`, and as it was in
+this run in the file's own metadata (`config`)."""
+
+LIMITS = """\
+- It was trained for a short time on two processor cores that other work shared; it is far from what
+  its architecture can reach. A longer run continues it (below).
+- It restores edges and takes noise and compression away; it does not invent texture. Hair, grass,
+  water and fabric stay soft where the photo no longer holds them. realesr-general-x4v3 looks
+  crisper, and is further from the original by the figures above.
+- In a clean photo, fur and film grain are partly taken for noise: on such photos plain Lanczos can
+  still be slightly nearer to the original.
+- Strong blur is only partly undone, and strong coloured noise leaves faint blotches in flat parts.
+- Line drawings and text were hardly in the data: edges there come out less crisp than an
+  illustration network's.
+- Faces get no treatment of their own; small ones stay undefined."""
+
+
+def card(weights: Path, figures: Mapping[str, Any]) -> str:
+    """The card of ``weights`` as Markdown. Raises ValueError for figures of another file."""
+    sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
+    if figures["builtin_sha256"] != sha256:
+        raise ValueError("The figures are of another weight file: run benchmarks.quality first.")
+    with safe_open(weights, framework="pt") as file:
+        told: dict[str, str] = file.metadata()
+        parameters = sum(prod(file.get_slice(key).get_shape()) for key in file.keys())  # noqa: SIM118
+    config = json.loads(told["config"])
+    rows = [Row(**row) for row in figures["rows"]]
+    return "\n\n".join(
+        (
+            "# The built-in network",
+            "Enlarges photos four times and cleans them, on any machine, with no download. This "
+            "card is written by `python -m training.card`; do not edit it by hand.",
+            _facts(told, config, parameters, weights, sha256),
+            "## Data",
+            DATA.format(validation_every=config["validation_every"]),
+            "## Recipe",
+            RECIPE.format(clean=config["degradation"]["clean"]),
+            "## Figures",
+            f"Kodak's {figures['photos']} photos, never trained on; luma PSNR and SSIM, border of "
+            f"{figures['scale']} pixels cut; seed {figures['seed']}; by `python -m "
+            "benchmarks.quality`. clean: averaged down. mild and hard: "
+            f"{_told(figures['damages']['mild'])}; {_told(figures['damages']['hard'])}.",
+            table(rows),
+            "## Curve",
+            _curve(json.loads(told["curve"])),
+            "## Limits",
+            LIMITS,
+            "## Continuing",
+            "`python -m training.builtin --photos DIR --exclude EVALUATION_DIR --out "
+            "weights/builtin.safetensors --resume --raw weights/builtin-raw.safetensors` goes on "
+            "from the raw weights beside this file with a fresh optimizer; with `--state DIR` of "
+            "the earlier run it goes on from its checkpoint.",
+            "## Licence",
+            "MIT, as the project: weights, recipe and card.",
+        )
+    ) + "\n"  # fmt: skip
+
+
+def _facts(
+    told: Mapping[str, str], config: Mapping[str, Any], parameters: int, weights: Path, sha256: str
+) -> str:
+    facts = {
+        "File": f"`{weights.name}`, {weights.stat().st_size} bytes, fp16 safetensors",
+        "SHA-256": f"`{sha256}`",
+        "Architecture": f"{told['architecture']} of the realesrgan package: {told['num_feat']} "
+        f"features, {told['num_conv']} convolutions in the body, PReLU, x{told['scale']}",
+        "Parameters": f"{parameters}",
+        "Training": f"{told['steps']} steps of {config['batch']} patches of "
+        f"{config['patch_px']}x{config['patch_px']} small pixels, {told['minutes']} minutes, "
+        f"{told['device']}, seed {config['seed']}",
+        "Recipe": f"commit {told['commit']}",
+    }
+    return "\n".join(f"- {name}: {fact}" for name, fact in facts.items())
+
+
+def _told(damage: Mapping[str, Any]) -> str:
+    return (
+        f"blur {damage['blur_sigma_px']:g} px, averaged down, noise {damage['noise_sigma']:g} "
+        f"levels, JPEG {damage['jpeg_quality']}"
+    )
+
+
+def _curve(points: Sequence[Sequence[float]]) -> str:
+    lines = ["| step | minutes | PSNR dB of the photos kept aside |", "|---|---|---|"]
+    lines += [f"| {step:.0f} | {minutes:.0f} | {psnr:.2f} |" for step, minutes, psnr in points]
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Write the card beside the weights."""
+    parser = argparse.ArgumentParser(prog="training.card", description=__doc__)
+    parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS)
+    parser.add_argument("--figures", type=Path, required=True, help="quality.json of these weights")
+    given = parser.parse_args(arguments)
+    target = given.weights.with_suffix(".md")
+    target.write_text(card(given.weights, json.loads(given.figures.read_text())))
+    print(f"wrote {target.name}")
+
+
+if __name__ == "__main__":
+    main()
