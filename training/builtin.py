@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from photoenhance_ui.networks.basicsr_repair import repair
 from training.config import Architecture, Config
 from training.degrade import degrade
-from training.export import CHECKPOINT, CURVE, recipe_commit, write_pair
+from training.export import CHECKPOINT, CURVE, history, recipe_commit, write_pair
 from training.photos import TrainingPhoto, batches_from, read_photos, refuse_overlap, split
 
 
@@ -111,7 +111,7 @@ class Run:
         )
         self.step = 0
         self.seconds = 0.0
-        self.commit = recipe_commit()
+        self.stages = [[0, recipe_commit()]]
         state.mkdir(parents=True, exist_ok=True)
 
     def content(self) -> dict[str, Any]:
@@ -122,7 +122,7 @@ class Run:
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
             "seconds": self.seconds,
-            "commit": self.commit,
+            "stages": self.stages,
             "device": _name_of(self.device),
         }
 
@@ -142,10 +142,13 @@ class Run:
             self.network.load_state_dict(kept["raw"])
             self.optimizer.load_state_dict(kept["optimizer"])
             self.average, self.step, self.seconds = kept["average"], kept["step"], kept["seconds"]
+            self.stages = [*kept["stages"], [self.step, recipe_commit()]]
         elif raw is not None:
             weights = {k: v.float().to(self.device) for k, v in load_file(raw).items()}
             self.network.load_state_dict(weights)
             self.average = {k: v.clone() for k, v in weights.items()}
+            self.step, self.seconds, stages = history(raw)
+            self.stages = [*stages, [self.step, recipe_commit()]]
         else:
             raise SystemExit("There is nothing to resume from: no checkpoint and no --raw file.")
 
@@ -204,7 +207,7 @@ def train(
             share = budget.share(spent, run.step - steps_before)
             if stop.is_set() or share >= 1:
                 break
-            rate = learning_rate(run.step, share, config)
+            rate = learning_rate(run.step - steps_before, share, config)
             losses.append(run.learn(degraded, sharp, rate))
             run.seconds = seconds_before + time.monotonic() - began
             if run.step % config.log_every == 0:

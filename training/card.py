@@ -98,10 +98,12 @@ def _facts(
         "Architecture": f"{told['architecture']} of the realesrgan package: {told['num_feat']} "
         f"features, {told['num_conv']} convolutions in the body, PReLU, x{told['scale']}",
         "Parameters": f"{parameters}",
-        "Training": f"{told['steps']} steps of {config['batch']} patches of "
-        f"{config['patch_px']}x{config['patch_px']} small pixels, {told['minutes']} minutes, "
-        f"{told['device']}, seed {config['seed']}",
-        "Recipe": f"commit {told['commit']}",
+        "Training": f"{told['steps']} steps, {float(told['seconds']) / 60:.0f} minutes, "
+        f"{told['device']}, seed {config['seed']}; lastly {config['batch']} patches of "
+        f"{config['patch_px']}x{config['patch_px']} small pixels in a step",
+        "Recipe": ", ".join(
+            f"commit {commit} from step {step}" for step, commit in json.loads(told["stages"])
+        ),
     }
     return "\n".join(f"- {name}: {fact}" for name, fact in facts.items())
 

@@ -33,9 +33,13 @@ class Degradation:
     )
     halo: float = 0.08
     noise: float = 0.75
-    noise_sigma: tuple[float, float] = (0.5, 14.0)
+    noise_sigma: tuple[float, float] = (0.5, 18.0)
     gray_noise: float = 0.3
     poisson_noise: float = 0.3
+    blotchy_noise: float = 0.2
+    """The share of noise whose grains are wider than a pixel, as cameras' own denoising and
+    scanners leave it."""
+    blotch_sigma_px: tuple[float, float] = (0.5, 1.5)
     compress: float = 0.8
     webp: float = 0.2
     quality: tuple[int, int] = (35, 97)
@@ -51,7 +55,7 @@ class Config:
     degradation: Degradation = Degradation()
     seed: int = 20261124
     patch_px: int = 40
-    batch: int = 12
+    batch: int = 8
     learning_rate: float = 1e-3
     warm_up_steps: int = 200
     betas: tuple[float, float] = (0.9, 0.99)

@@ -111,9 +111,17 @@ def _noisy(picture: Floats, how: Degradation, chance: np.random.Generator) -> Fl
     gray = chance.random() < how.gray_noise
     shape = (*picture.shape[:2], 1 if gray else 3)
     noise = chance.standard_normal(shape, dtype=np.float32)
+    if chance.random() < how.blotchy_noise:
+        noise = _blotchy(noise, chance.uniform(*how.blotch_sigma_px))
     if chance.random() < how.poisson_noise:
         noise = noise * np.sqrt(np.clip(picture, 0, 255) / 128 + 0.05)
     return _floats(np.clip(picture + sigma * noise, 0, 255))
+
+
+def _blotchy(noise: Floats, sigma_px: float) -> Floats:
+    """Noise with wider grains and the same strength."""
+    wide = cv2.GaussianBlur(noise, (0, 0), sigma_px).reshape(noise.shape)
+    return _floats(wide / max(float(wide.std()), 1e-6))
 
 
 def _compressed(picture: Floats, how: Degradation, chance: np.random.Generator) -> Floats:

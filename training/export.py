@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -45,13 +46,20 @@ def metadata(kept: Mapping[str, Any], config: Config, curve: Path) -> dict[str, 
         "num_feat": str(shape.num_feat),
         "num_conv": str(shape.num_conv),
         "scale": str(shape.scale),
-        "commit": str(kept.get("commit", "unknown")),
+        "stages": json.dumps(kept["stages"]),
         "steps": str(kept["step"]),
-        "minutes": f"{kept['seconds'] / 60:.0f}",
+        "seconds": f"{kept['seconds']:.0f}",
         "device": str(kept.get("device", "unknown")),
         "config": json.dumps(asdict(config)),
         "curve": json.dumps(curve_points(curve)),
     }
+
+
+def history(weights: Path) -> tuple[int, float, list[list[Any]]]:
+    """Steps, seconds, and stages [first step, commit of the recipe] behind an exported file."""
+    with safe_open(weights, framework="pt") as file:
+        told: dict[str, str] = file.metadata()
+    return int(told["steps"]), float(told["seconds"]), json.loads(told["stages"])
 
 
 def curve_points(curve: Path) -> list[list[float]]:

@@ -95,6 +95,20 @@ def test_gray_noise_is_gray_and_poisson_noise_grows_with_the_light() -> None:
     assert small[:, 66:].std() > 1.5 * small[:, :62].std()
 
 
+def test_blotchy_noise_is_as_strong_and_wider() -> None:
+    fine = replace(NOTHING, noise=1, noise_sigma=(6.0, 6.0), blotchy_noise=0, poisson_noise=0)
+    blotchy = replace(fine, blotchy_noise=1, blotch_sigma_px=(1.0, 1.0))
+    gray = np.full((512, 512, 3), 128, np.uint8)
+    likeness = []
+    for how in (fine, blotchy):
+        small = degrade(gray, 4, how, np.random.default_rng(0)).astype(float)
+        assert small.std() == pytest.approx(6, rel=0.05)
+        neighbours = np.stack([small[:, :-1].ravel(), small[:, 1:].ravel()])
+        likeness.append(np.corrcoef(neighbours)[0, 1])
+    assert abs(likeness[0]) < 0.05
+    assert likeness[1] > 0.6
+
+
 @pytest.mark.parametrize("webp", [0.0, 1.0])
 def test_a_lower_quality_costs_more(sharp: Picture, webp: float) -> None:
     losses = []

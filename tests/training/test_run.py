@@ -73,6 +73,7 @@ def test_a_resumed_run_goes_on_where_it_was(tmp_path: Path, photos: list[Trainin
     resumed = new_run(tmp_path)
     resumed.resume(None)
     assert resumed.step == 4
+    assert [first for first, _ in resumed.stages] == [0, 4]
     assert resumed.seconds == pytest.approx(before.seconds)
     assert same(weights_of(before), weights_of(resumed))
     assert same(before.average, resumed.average)
@@ -88,6 +89,8 @@ def test_raw_weights_are_enough_to_go_on(tmp_path: Path, photos: list[TrainingPh
     write_pair(target, before.content(), CONFIG, before.state / CURVE)
     resumed = new_run(tmp_path / "elsewhere")
     resumed.resume(raw_beside(target))
+    assert resumed.step == 4
+    assert [first for first, _ in resumed.stages] == [0, 4]
     for name, value in weights_of(resumed).items():
         assert torch.allclose(value, before.network.state_dict()[name], atol=1e-3)
 
