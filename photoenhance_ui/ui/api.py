@@ -1,31 +1,39 @@
-"""The HTTP API: /enhance, /enhance_one, /status and /models, as ordinary Gradio endpoints."""
+"""The HTTP API: ``/enhance``, ``/enhance_one``, ``/status``, ``/models``.
+
+Translates to a Batch and back, over the same stream as the page; holds no logic of its own.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Any
 
 import gradio as gr
+from gradio.components.api_component import Api
 
 from photoenhance_ui.batch import Batch
-from photoenhance_ui.errors import PhotoEnhanceError
+from photoenhance_ui.errors import InvalidOption
 from photoenhance_ui.request import OPTIONS, Option, Request
-from photoenhance_ui.ui.owner import owner_of, session_of
-from photoenhance_ui.ui.server import Server, photos_of
-from photoenhance_ui.ui.uploads import PhotoFiles, Upload
+from photoenhance_ui.ui.service import Service
+from photoenhance_ui.ui.streams import Streams
+from photoenhance_ui.ui.texts import text
+from photoenhance_ui.ui.uploads import paths_of, photos_input
 
-COMPUTE = "enhance"
-"""The concurrency group of everything that computes."""
+Report = list[dict[str, Any]]
+COMPUTES = "enhance"
+"""The queue of every event that computes; the others never wait behind it."""
 
-Yield = tuple[list[str], list[dict[str, Any]]]
 
+class Endpoints:
+    """The handlers of the four endpoints. Parameter names are promised to scripts."""
 
-def add_api(server: Server) -> None:
-    """Give the page that is being built its endpoints; their components are never shown."""
-    handlers = server.settings.handlers
+    def __init__(self, service: Service, streams: Streams) -> None:
+        self._service = service
+        self._streams = streams
 
     async def enhance(
-        photos: list[Upload],
+        self,
+        photos: list[str] | None,
         scale: float,
         upscaler: str,
         faces: str,
@@ -33,30 +41,24 @@ def add_api(server: Server) -> None:
         denoise: float,
         precision: str,
         output_format: str,
-        quality: float,
+        quality: int,
         keep_metadata: bool,
         request: gr.Request,
-    ) -> AsyncIterator[Yield]:
-        """Enhance photos; yields after each finished or failed one, and the last yield is whole."""
-        options = {
-            "scale": scale, "upscaler": upscaler, "faces": faces, "face_strength": face_strength,
-            "denoise": denoise, "precision": precision, "output_format": output_format,
-            "quality": quality, "keep_metadata": keep_metadata,
-        }  # fmt: skip
-        batch = server.new_batch(owner_of(request), checked_request(options))
-        await asyncio.to_thread(photos_of, photos, batch)
-        yielded = False
-        with server.stream_of(session_of(request), batch):
-            async with aclosing(batch.changes()) as changes:
+    ) -> AsyncIterator[tuple[list[str], Report]]:
+        """Enhance photos; yields after each one that is finished or failed, and whole at last."""
+        wish = _wish(locals())
+        batch = await self._filled(photos, wish, request)
+        if not batch.ids:
+            yield [], []
+        with self._streams.reading(request.session_hash, batch):
+            async with aclosing(batch.changes()) as changes:  # type: ignore[type-var]
                 async for change in changes:
                     if change.row.state.settled:
-                        yielded = True
-                        yield _whole(batch)
-        if not yielded:
-            yield [], []
+                        yield [str(path) for path in batch.finished], report_of(batch)
 
     async def enhance_one(
-        photo: list[Upload],
+        self,
+        photo: str | None,
         scale: float,
         upscaler: str,
         faces: str,
@@ -64,78 +66,105 @@ def add_api(server: Server) -> None:
         denoise: float,
         precision: str,
         output_format: str,
-        quality: float,
+        quality: int,
         keep_metadata: bool,
         request: gr.Request,
     ) -> tuple[str | None, dict[str, Any]]:
-        """Enhance one photo; gives the file (null where it failed) and its row of the report."""
-        if not photo:
-            raise gr.Error("Give one photo.", print_exception=False)
-        last: Yield = ([], [])
-        async for last in enhance(
-            photo[:1], scale, upscaler, faces, face_strength, denoise, precision, output_format,
-            quality, keep_metadata, request,
-        ):  # fmt: skip
-            pass
-        files, rows = last
-        return (files[0] if files else None), rows[0]
+        """Enhance one photo: its file, or none where it failed, and its row of the report."""
+        wish = _wish(locals())
+        if photo is None:
+            raise gr.Error(text("no_photo"), print_exception=False)
+        batch = await self._filled([photo], wish, request)
+        with self._streams.reading(request.session_hash, batch):
+            async with aclosing(batch.changes()) as changes:  # type: ignore[type-var]
+                async for _ in changes:
+                    pass
+        (row,) = batch.rows
+        return row.output, row.as_json()
 
-    with gr.Group(visible=False):
-        photos = PhotoFiles(label="photos")
-        photo = OnePhotoFile(label="photo")
-        options = [_component(option) for option in OPTIONS]
-        gallery = gr.Gallery(label="gallery", columns=1)
-        report = gr.JSON(label="report")
-        result = gr.File(label="result")
-        row = gr.JSON(label="row")
-        gr.Button("enhance").click(
-            enhance, [photos, *options], [gallery, report], api_name="enhance",
-            concurrency_id=COMPUTE, concurrency_limit=handlers,
-        )  # fmt: skip
-        gr.Button("enhance one").click(
-            enhance_one, [photo, *options], [result, row], api_name="enhance_one",
-            concurrency_id=COMPUTE, concurrency_limit=handlers,
-        )  # fmt: skip
-
-    def status() -> dict[str, Any]:
+    def status(self) -> dict[str, Any]:
         """Device, precision, networks at hand and being downloaded, queue, version."""
-        return server.status()
+        return self._service.status()
 
-    def models() -> dict[str, Any]:
+    def models(self) -> dict[str, Any]:
         """The catalogue with what is installed, and the presets."""
-        return server.models()
+        return self._service.models()
 
-    gr.api(status, api_name="status", concurrency_id="facts", concurrency_limit=8)
-    gr.api(models, api_name="models", concurrency_id="facts", concurrency_limit=8)
+    async def _filled(self, photos: list[str] | None, wish: Request, request: gr.Request) -> Batch:
+        """A new batch that holds the photos; taking files in is work for a thread."""
+        owner = self._service.owners.owner(request.username, None, address_of(request))
+
+        def fill() -> Batch:
+            batch = self._service.new_batch(owner, wish)
+            for path in paths_of(photos):
+                batch.add(path)
+            return batch
+
+        return await asyncio.to_thread(fill)
 
 
-def checked_request(options: dict[str, Any]) -> Request:
-    """A Request from what arrived, or the sentence as Gradio's error."""
-    quality = options.get("quality")
-    if isinstance(quality, float) and quality.is_integer():  # JSON knows one kind of number
-        options = {**options, "quality": int(quality)}
+def report_of(batch: Batch) -> Report:
+    """One row per photo, in the order given."""
+    return [row.as_json() for row in batch.rows]
+
+
+def address_of(request: gr.Request) -> str | None:
+    """The client's address."""
+    client = request.client
+    return None if client is None else str(client.host)
+
+
+def request_from(options: Mapping[str, Any]) -> Request:
+    """The Request that a person asks for; an impossible one is one plain sentence."""
     try:
         return Request.from_options(options)
-    except PhotoEnhanceError as error:
+    except InvalidOption as error:
         raise gr.Error(error.sentence, print_exception=False) from error
 
 
-def _whole(batch: Batch) -> Yield:
-    return [str(path) for path in batch.finished], [row.as_json() for row in batch.rows]
+def _wish(arguments: Mapping[str, Any]) -> Request:
+    return request_from({option.name: arguments[option.name] for option in OPTIONS})
 
 
-class OnePhotoFile(PhotoFiles):
-    """A field for a single file; hands over a list of one."""
+def build_api(service: Service, streams: Streams) -> None:
+    """Add the endpoints to the Blocks that is being built; nothing of them is to be seen."""
+    endpoints = Endpoints(service, streams)
+    computing = {
+        "concurrency_id": COMPUTES,
+        "concurrency_limit": service.settings.handlers,
+        "show_progress": "hidden",
+    }
+    with gr.Column(visible=False):
+        photos, photo = photos_input(label="photos"), gr.File(label="photo")
+        options = [Api(_plain(option), _schema(option), option.name) for option in OPTIONS]
+        gallery, report = gr.Gallery(label="gallery", type="filepath"), gr.JSON(label="report")
+        file, row = gr.File(label="file"), gr.JSON(label="row")
+        gr.Button().click(
+            endpoints.enhance, [photos, *options], [gallery, report],
+            api_name="enhance", **computing,
+        )  # fmt: skip
+        gr.Button().click(
+            endpoints.enhance_one, [photo, *options], [file, row],
+            api_name="enhance_one", **computing,
+        )  # fmt: skip
+    gr.api(endpoints.status, api_name="status", concurrency_id="facts", concurrency_limit=None)
+    gr.api(endpoints.models, api_name="models", concurrency_id="facts", concurrency_limit=None)
 
-    def __init__(self, **settings: Any) -> None:
-        gr.File.__init__(self, file_count="single", **settings)
+
+def _plain(option: Option) -> Any:
+    """The default as JSON has it."""
+    return str(option.default) if option.choices else option.default
 
 
-def _component(option: Option) -> gr.components.Component:
-    """A plain component: values are checked by the Request, whose sentences are ours."""
-    default = option.default
-    if option.kind is bool:
-        return gr.Checkbox(value=default, label=option.name)
-    if option.kind in (int, float):
-        return gr.Number(value=default, label=option.name)
-    return gr.Textbox(value=str(default), label=option.name)
+def _schema(option: Option) -> dict[str, Any]:
+    """The option as JSON schema, for the page that documents the API."""
+    kinds = {bool: "boolean", int: "integer", float: "number"}
+    schema: dict[str, Any] = {
+        "type": kinds.get(option.kind, "string"),
+        "description": option.meaning,
+    }
+    if option.choices:
+        schema["enum"] = [str(choice) for choice in option.choices]
+    if option.lowest is not None:
+        schema |= {"minimum": option.lowest, "maximum": option.highest}
+    return schema

@@ -1,150 +1,112 @@
-"""What one running server holds: engine, batches, downloads, files; nothing of Gradio's."""
+"""From settings to a page that answers: networks first, then the page, until it is stopped."""
 
-import logging
-import secrets
-import threading
-from collections.abc import Iterable, Iterator
+import signal
+import socket
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import FrameType
 
-from photoenhance_ui import __version__
-from photoenhance_ui.batch import Batch, Batches
-from photoenhance_ui.catalogue import CATALOGUE, default_downloads
-from photoenhance_ui.downloads import Downloads
-from photoenhance_ui.engine import Engine
-from photoenhance_ui.request import PRESETS, Request, preset_options
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from photoenhance_ui.errors import InvalidSetting
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.storage import Workspace, sweep_uploads
-from photoenhance_ui.weights import installed
+from photoenhance_ui.ui import look
+from photoenhance_ui.ui.layout import build_page
+from photoenhance_ui.ui.service import Service, open_service
 
-log = logging.getLogger(__name__)
+MOST_WAITING = 200
+"""Calls that may wait for a handler; more are told that the server is full."""
+OUTER_WALL_BYTES = 1_000_000_000
+"""An upload is refused as a whole above this; the limit of a photo is checked by the batch."""
 
-SWEEP_EVERY_S = 600.0
+
+@dataclass(frozen=True)
+class Running:
+    """A page that answers."""
+
+    url: str
+    share_url: str | None
+    blocks: gr.Blocks
+    service: Service
 
 
-class Server:
-    """The page's and the API's way to the engine."""
+@contextmanager
+def serving(settings: Settings, state: Path) -> Iterator[Running]:
+    """Load the networks, open the page, and keep it open until the block ends.
 
-    def __init__(self, engine: Engine, settings: Settings, files: Path, secret_file: Path) -> None:
-        self.engine = engine
-        self.settings = settings
-        self.batches = Batches()
-        self.workspace = Workspace(files / "batches")
-        self.secret = _kept_secret(secret_file)
-        self.downloads = Downloads(settings.weights_dir, engine.networks_arrived)
-        self._files = files
-        self._streams: dict[str, set[Batch]] = {}
-        self._closed = threading.Event()
-        self._janitor = threading.Thread(target=self._sweep, name="janitor", daemon=True)
-
-    def start(self) -> None:
-        """Begin what runs in the background: missing downloads, and the removal of old files."""
-        self._janitor.start()
-        if not self.settings.offline:
-            here = installed(self.settings)
-            wanted = default_downloads(self.engine.facts().device)
-            self.downloads.start([file for file in wanted if file.name not in here])
-
-    def close(self) -> None:
-        """End what runs in the background."""
-        self._closed.set()
-        self.downloads.close()
-
-    def new_batch(self, owner: str, request: Request) -> Batch:
-        """A batch with a folder of its own."""
-        return Batch(self.engine, owner, request, self.workspace.new_batch(), self.settings)
-
-    @contextmanager
-    def stream_of(self, session: str | None, batch: Batch) -> Iterator[None]:
-        """Remember that this browser tab or client reads the batch, so that leaving cancels it."""
-        streams = self._streams.setdefault(session or "", set())
-        streams.add(batch)
+    Raises InvalidSetting with a sentence where the port is taken.
+    """
+    check_port(settings.host, settings.port)
+    files = Path(get_upload_folder())
+    with open_service(settings, files, state) as service:
+        blocks = build_page(service)
+        blocks.queue(api_open=False, max_size=MOST_WAITING, default_concurrency_limit=10)
         try:
-            yield
+            _, local_url, share_url = _launch(blocks, settings)
+            yield Running(local_url, share_url, blocks, service)
         finally:
-            streams.discard(batch)
-
-    def left(self, session: str | None) -> None:
-        """A tab was closed or a client went away: cancel what only it was waiting for."""
-        for batch in self._streams.pop(session or "", set()):
-            batch.cancel()
-
-    def status(self) -> dict[str, Any]:
-        """What runs here and how busy it is."""
-        facts = self.engine.facts()
-        return {
-            "version": __version__,
-            "device": facts.device,
-            "device_name": facts.device_name,
-            "precision": facts.default_precision,
-            "upscalers": sorted(facts.upscalers),
-            "face_networks": [
-                name for name in (facts.finder, facts.restorer, facts.parser) if name is not None
-            ],
-            "downloads": [
-                {
-                    "name": state.name,
-                    "state": state.phase.value,
-                    "done_bytes": state.done_bytes,
-                    "total_bytes": state.total_bytes,
-                    "reason": state.reason,
-                }
-                for state in self.downloads.states
-            ],
-            "queue": {"working": facts.photos_working, "waiting": facts.photos_waiting},
-        }
-
-    def models(self) -> dict[str, Any]:
-        """The catalogue with what is installed, and the presets."""
-        facts = self.engine.facts()
-        loaded = {*facts.upscalers, facts.finder, facts.restorer, facts.parser}
-        here = set(installed(self.settings))
-        known = {file.name for file in CATALOGUE}
-        return {
-            "models": [
-                {
-                    "name": file.name,
-                    "role": file.role.value,
-                    "architecture": file.architecture.value,
-                    "purpose": file.purpose,
-                    "scale": file.scale,
-                    "bytes": file.bytes,
-                    "licence": file.licence,
-                    "url": file.url,
-                    "installed": file.name in here,
-                    "at_work": file.name in loaded,
-                }
-                for file in CATALOGUE
-            ],
-            "own": sorted(name for name in facts.upscalers if name not in known),
-            "presets": {name: preset_options(name, facts.upscalers) for name in PRESETS},
-        }
-
-    def _sweep(self) -> None:
-        keep = self.settings.keep_hours
-        while not self._closed.is_set():
-            try:
-                self.workspace.sweep(keep)
-                sweep_uploads(self._files, keep, spare=self.workspace.root)
-                self.batches.forget_ended(lambda batch: batch.shelf.exists())
-            except OSError:
-                log.exception("sweep_failed")
-            self._closed.wait(SWEEP_EVERY_S)
+            blocks.close(verbose=False)
 
 
-def _kept_secret(path: Path) -> str:
-    """A secret that outlives a restart, readable by this user alone; made at the first start."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def serve(settings: Settings, state: Path) -> int:
+    """Run the page until Ctrl-C or SIGTERM; gives the exit code."""
+    signal.signal(signal.SIGTERM, _stop)
     try:
-        path.touch(mode=0o600, exist_ok=False)
-        path.write_text(secrets.token_urlsafe(32))
-    except FileExistsError:
+        with serving(settings, state) as running:
+            _say(f"PhotoEnhance is ready: open {running.url} in a browser. Ctrl-C stops it.")
+            if running.share_url:
+                _say(f"Public link: {running.share_url}")
+            running.blocks.block_thread()
+    except InvalidSetting as error:
+        _say(error.sentence)
+        return 1
+    except KeyboardInterrupt:
         pass
-    return path.read_text().strip()
+    return 0
 
 
-def photos_of(uploads: Iterable[Any], batch: Batch) -> None:
-    """Take uploads into a batch, in their order."""
-    for upload in uploads:
-        batch.add(upload.path, upload.name)
+def check_port(host: str, port: int) -> None:
+    """Raise InvalidSetting with a sentence where nobody can listen there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except (OSError, OverflowError) as error:
+            raise InvalidSetting(
+                f"Nothing can listen on {host}:{port} ({error}). "
+                "Is another server running there? Choose another port with --port."
+            ) from error
+
+
+def _launch(blocks: gr.Blocks, settings: Settings) -> tuple[object, str, str | None]:
+    user, colon, password = settings.auth.partition(":")
+    return blocks.launch(
+        server_name=settings.host,
+        server_port=settings.port,
+        share=settings.share,
+        auth=(user, password) if colon else None,
+        prevent_thread_lock=True,
+        quiet=True,
+        show_error=False,
+        max_file_size=max(OUTER_WALL_BYTES, 2 * settings.max_bytes),
+        run_history=False,
+        enable_monitoring=False,
+        ssr_mode=False,
+        strict_cors=True,
+        footer_links=["api"],
+        favicon_path=look.LOGO,
+        theme=look.theme(),
+        css_paths=[look.STYLESHEET],
+    )
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - the one line that a person waits for

@@ -1,44 +1,48 @@
-"""What a browser shows of a photo: the file itself where it can, else a smaller picture of it."""
+"""Pictures that a browser can show: the file itself where it can, else a preview made once."""
 
+import logging
 from pathlib import Path
 
-import cv2
+from photoenhance_ui.batch import Batch
+from photoenhance_ui.codec import Limits, preview, read_photo
+from photoenhance_ui.errors import PhotoRefused
+from photoenhance_ui.settings import Settings
 
-from photoenhance_ui.codec import Limits, preview, probe, read_photo
-from photoenhance_ui.photo import Photo
+log = logging.getLogger(__name__)
 
-SHOWABLE = (".jpg", ".png", ".webp", ".gif", ".avif")
-MOST_SHOWN_PIXELS = 6_000_000  # a grid of larger files makes a browser slow
-LONGEST_SHOWN_PX = 1800
-NO_LIMITS = Limits(max_bytes=2**62, max_pixels=2**62)  # our own results and accepted inputs
-
-
-def shown_result(result: Path) -> Path:
-    """The result, or a picture of it beside it where it is large or of a format browsers lack."""
-    if result.suffix in SHOWABLE and probe(result, NO_LIMITS).pixels <= MOST_SHOWN_PIXELS:
-        return result
-    existing = list(result.parent.glob(f"shown/{result.stem}.*"))
-    if existing:
-        return existing[0]
-    return preview(read_photo(result, NO_LIMITS), result.parent / "shown", LONGEST_SHOWN_PX,
-                   result.stem)  # fmt: skip
+SHOWN_SUFFIXES = frozenset((".jpg", ".png", ".webp", ".gif", ".avif", ".bmp"))
+PREVIEW_PX = 2048
+"""Longest side of a preview: enough for a screen."""
 
 
-def before_and_after(original: Path, result: Path) -> tuple[Path, Path]:
-    """Two pictures of equal size, upright and in sRGB: the original enlarged plainly, the result."""
-    folder = result.parent / "compare"
-    after = read_photo(result, NO_LIMITS)
-    before = _enlarged_to(read_photo(original, NO_LIMITS), after)
-    return (
-        preview(before, folder, LONGEST_SHOWN_PX, f"{result.stem}_before"),
-        preview(after, folder, LONGEST_SHOWN_PX, f"{result.stem}_after"),
-    )
+def shown_result(output: Path, settings: Settings) -> Path | None:
+    """The finished photo as a browser can show it; None where no preview could be made."""
+    if output.suffix.lower() in SHOWN_SUFFIXES:
+        return output
+    limits = Limits(2**63, settings.max_output_pixels)
+    return _preview_of(output, output.parent, f"{output.stem}_preview", limits)
 
 
-def _enlarged_to(photo: Photo, like: Photo) -> Photo:
-    size = (like.size.width, like.size.height)
-    pixels = cv2.resize(photo.pixels, size, interpolation=cv2.INTER_CUBIC)
-    alpha = None
-    if photo.alpha is not None:
-        alpha = cv2.resize(photo.alpha, size, interpolation=cv2.INTER_CUBIC)
-    return photo.with_pixels(pixels, alpha)  # type: ignore[arg-type]
+def shown_original(batch: Batch, photo_id: str, settings: Settings) -> Path | None:
+    """The photo as it came, upright and in sRGB; None where it is gone."""
+    original, output = batch.original(photo_id), batch.row(photo_id).output
+    if original is None or output is None:
+        return None
+    stem = f"{Path(batch.row(photo_id).name).stem}_original"
+    return _preview_of(original, Path(output).parent, stem, Limits.of(settings))
+
+
+def _preview_of(path: Path, folder: Path, stem: str, limits: Limits) -> Path | None:
+    made = next(folder.glob(f"{_literal(stem)}.*"), None)
+    if made is not None:
+        return made
+    try:
+        return preview(read_photo(path, limits), folder, PREVIEW_PX, stem)
+    except (PhotoRefused, OSError) as error:
+        log.warning("preview_failed reason=%s", type(error).__name__)
+        return None
+
+
+def _literal(stem: str) -> str:
+    """``stem`` for a glob that means each letter as it is."""
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in stem)

@@ -1,47 +1,41 @@
-"""The file field: several files of any kind, each with the name that the person gave it."""
+"""Files as scripts and the page hand them in: a list, one alone, or none."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.data_classes import FileData
+from gradio.data_classes import ListFiles
+from pydantic import ValidationError
+
+from photoenhance_ui.ui.texts import text
 
 
-@dataclass(frozen=True)
-class Upload:
-    """An uploaded file and its own name."""
+class UploadedFiles(ListFiles):
+    """A list of files; a single one counts as a list of one, and what is no file is said so."""
 
-    path: Path
-    name: str
+    @classmethod
+    def model_validate(cls, obj: Any, **options: Any) -> "UploadedFiles":
+        """Validate what a script sent; raises ``gr.Error`` with a sentence."""
+        given = [obj] if isinstance(obj, dict) else obj
+        try:
+            return super().model_validate(given, **options)
+        except ValidationError as error:
+            raise gr.Error(text("not_files"), print_exception=False) from error
 
 
-class PhotoFiles(gr.File):
-    """``gr.File`` for several files that hands over names too.
+def photos_input(**options: Any) -> gr.File:
+    """A file input for several photos.
 
-    Gradio's own turns a file into a path and loses the person's name for it, and leaves an empty
-    temporary file behind at every call.
+    No ``file_types``: they judge by the name and refuse the whole call for one odd file.
     """
-
-    is_template = True
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(file_count="multiple", **settings)
-
-    def preprocess(self, payload: Any) -> list[Upload]:  # type: ignore[override]
-        """What arrived, as Uploads; nothing is an empty list."""
-        return [_upload(file) for file in _files(payload)]
+    files = gr.File(file_count="multiple", **options)
+    files.data_model = UploadedFiles
+    return files
 
 
-def _files(payload: Any) -> Sequence[FileData]:
-    if payload is None:
+def paths_of(files: Sequence[str] | str | None) -> list[Path]:
+    """The uploaded files in the order given."""
+    if files is None:
         return []
-    if isinstance(payload, FileData):
-        return [payload]
-    return list(payload.root)
-
-
-def _upload(file: FileData) -> Upload:
-    path = Path(file.path)
-    return Upload(path, file.orig_name or path.name)
+    return [Path(file) for file in ([files] if isinstance(files, str) else files)]

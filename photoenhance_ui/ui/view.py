@@ -76,9 +76,7 @@ def rows_html(rows: Sequence[Row]) -> str:
         for name in ("name", "state", "progress", "notes")
     )
     lines = "".join(_row_html(row) for row in rows)
-    return (
-        f'<table class="pe-rows"><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table>'
-    )
+    return f'<table class="pe-rows"><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table>'
 
 
 def _row_html(row: Row) -> str:
@@ -106,7 +104,9 @@ def _progress_html(row: Row) -> str:
 def _bar(share: float, label: str) -> str:
     """A bar that a screen reader reads too."""
     percent = round(100 * share)
-    return f'<progress max="100" value="{percent}" aria-label="{escape(label)}">{percent} %</progress>'
+    return (
+        f'<progress max="100" value="{percent}" aria-label="{escape(label)}">{percent} %</progress>'
+    )
 
 
 def _notes_html(row: Row) -> str:

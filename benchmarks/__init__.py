@@ -1,0 +1,1 @@
+"""Ours beside the reference: parity, quality, speed, streaming. Each prints, and writes JSON."""

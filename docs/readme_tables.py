@@ -1,0 +1,156 @@
+"""Writes the README's tables from the code: ``python -m docs.readme_tables``.
+
+Between ``<!-- table: NAME -->`` and ``<!-- end -->`` stands what the code says; a test checks it.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from photoenhance_ui.catalogue import CATALOGUE, default_downloads
+from photoenhance_ui.cli.parser import EXIT_CODES
+from photoenhance_ui.codec import READABLE_SUFFIXES
+from photoenhance_ui.request import OPTIONS, PRESETS, Option
+from photoenhance_ui.settings import FLAGS, PROJECT_DIR, Flag
+
+README = PROJECT_DIR / "README.md"
+STREAM_RESULTS = PROJECT_DIR / "benchmarks" / "results" / "stream_vs_batch.json"
+
+_BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def filled(readme: str) -> str:
+    """The README with every table as the code says; KeyError for a table that is not known."""
+    return _BLOCK.sub(lambda block: f"{block[1]}{TABLES[block[2]]()}\n{block[3]}", readme)
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    heads = list(heads)
+    lines = [heads, ["---"] * len(heads), *(list(row) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def options() -> str:
+    """What can be asked for, in the page, in scripts and on the command line."""
+    return _table(
+        ("option", "default", "values", "what it does"),
+        ((f"`{o.name}`", _shown(o.default), _values(o), o.meaning) for o in OPTIONS),
+    )
+
+
+def _values(option: Option) -> str:
+    if option.choices:
+        return ", ".join(f"`{choice}`" for choice in option.choices)
+    if option.kind is bool:
+        return "`true`, `false`"
+    if option.lowest is None or option.highest is None:
+        return "a name"
+    return f"{option.lowest:g} to {option.highest:g}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, float):
+        return f"`{value:g}`"
+    if isinstance(value, Path):
+        return f"`{value.relative_to(PROJECT_DIR)}`"
+    return f"`{value}`" if value != "" else "none"
+
+
+def presets() -> str:
+    """What each preset fills in; everything else stays at its default."""
+    rows = (
+        (f"`{name}`", ", ".join(f"`{key}={value}`" for key, value in fills.items()) or "defaults")
+        for name, fills in PRESETS.items()
+    )
+    return _table(("preset", "fills in"), rows)
+
+
+def settings() -> str:
+    """How the program is started."""
+    return _table(
+        ("flag", "variable", "default", "what it does"),
+        ((f"`{f.option}`", f"`{f.variable}`", _shown(f.default), _meaning(f)) for f in FLAGS),
+    )
+
+
+def _meaning(flag: Flag) -> str:
+    choices = f" One of {', '.join(f'`{c}`' for c in flag.choices)}." if flag.choices else ""
+    return f"{flag.meaning}{choices}" + (" *(page only)*" if flag.page_only else "")
+
+
+def weights() -> str:
+    """Every known network file with its licence."""
+    on_cpu, on_gpu = (
+        {file.name for file in default_downloads(device)} for device in ("cpu", "cuda")
+    )
+
+    def when(name: str) -> str:
+        if name in on_cpu:
+            return "yes"
+        return "with a GPU" if name in on_gpu else "no"
+
+    rows = (
+        (f"`{f.name}`", f.purpose, f"{f.bytes / 1e6:.1f}", f.licence, when(f.name))
+        for f in CATALOGUE
+    )
+    return _table(("file", "what for", "MB", "licence", "downloaded by itself"), rows)
+
+
+def exit_codes() -> str:
+    """How the command line ends."""
+    return _table(("exit code", "meaning"), ((str(c), word) for c, word in EXIT_CODES.items()))
+
+
+def limits() -> str:
+    """What is refused, each photo by itself."""
+    names = ("max_megabytes", "max_megapixels", "max_output_megapixels", "max_photos")
+    flags = {flag.name: flag for flag in FLAGS}
+    rows = ((flags[n].meaning, _shown(flags[n].default), f"`{flags[n].option}`") for n in names)
+    return _table(("limit", "default", "setting"), rows)
+
+
+def suffixes() -> str:
+    """Files that a folder is searched for."""
+    return ", ".join(f"`{suffix}`" for suffix in READABLE_SUFFIXES)
+
+
+def stream_benchmark() -> str:
+    """The stream beside a batch and a ZIP, as measured last."""
+    result = json.loads(STREAM_RESULTS.read_text())
+    photos = ", ".join(f"{p['name']} {p['width']}x{p['height']}" for p in result["photos"])
+    rows = (
+        (way, f"{values['first_median_s']:.2f} s", f"{values['last_median_s']:.2f} s")
+        for way, values in result["summary"].items()
+    )
+    sooner, promise = result["sooner_percent"], result["seed_promise_percent"]
+    return "\n".join(
+        (
+            _table(("way", "first photo there after", "last photo there after"), rows),
+            "",
+            f"Medians of {result['runs']} interleaved runs with {photos} at scale "
+            f"{result['options']['scale']:g} on {result['machine']['device_name']}. "
+            f"The first photo of the stream came {sooner['batch']:g} % sooner than that of a "
+            f"batch and {sooner['zip']:g} % sooner than a ZIP; the project that this one grew "
+            f"from promised {promise:g} %.",
+        )
+    )
+
+
+TABLES = {
+    "options": options,
+    "presets": presets,
+    "settings": settings,
+    "weights": weights,
+    "exit_codes": exit_codes,
+    "limits": limits,
+    "suffixes": suffixes,
+    "stream_benchmark": stream_benchmark,
+}
+
+
+if __name__ == "__main__":
+    README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,188 @@
+"""The page: what is where, and which handler answers which event."""
+
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from photoenhance_ui.request import OPTIONS, PRESETS
+from photoenhance_ui.ui.api import COMPUTES, build_api
+from photoenhance_ui.ui.look import logo_svg
+from photoenhance_ui.ui.options import option_inputs
+from photoenhance_ui.ui.page import Page
+from photoenhance_ui.ui.service import Service
+from photoenhance_ui.ui.streams import Streams
+from photoenhance_ui.ui.texts import text
+from photoenhance_ui.ui.uploads import photos_input
+
+STORAGE_KEY = "photoenhance-owner"
+BANNER_EVERY_S = 3.0
+SAVE_FILE_JS = """(file) => {
+  if (!file) return;
+  const link = document.createElement("a");
+  link.href = file.url;
+  link.download = file.orig_name || "";
+  document.body.append(link);
+  link.click();
+  link.remove();
+}"""
+
+
+@dataclass(frozen=True)
+class Controls:
+    """What a person chooses with."""
+
+    photos: gr.File
+    preset: gr.Radio
+    start: gr.Button
+    options: list[Any]
+
+
+@dataclass(frozen=True)
+class View:
+    """What a batch is shown in; ``Page`` fills these in this order."""
+
+    summary: gr.HTML
+    gallery: gr.Gallery
+    rows: gr.HTML
+    cancel: gr.Button
+    retry: gr.Button
+    download_all: gr.Button
+
+    @property
+    def components(self) -> list[Any]:
+        """In the order in which updates come."""
+        return [
+            self.summary, self.gallery, self.rows, self.cancel, self.retry, self.download_all,
+        ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Closeup:
+    """One photo beside its original."""
+
+    panel: gr.Column
+    slider: gr.ImageSlider
+    download: gr.DownloadButton
+
+    @property
+    def components(self) -> list[Any]:
+        """In the order in which updates come."""
+        return [self.panel, self.slider, self.download]
+
+
+def build_page(service: Service) -> gr.Blocks:
+    """The whole app: the page and the API, ready to be launched."""
+    streams = Streams()
+    page = Page(service, streams)
+    with gr.Blocks(title=text("title"), analytics_enabled=False) as blocks:
+        token = gr.BrowserState(None, storage_key=STORAGE_KEY, secret=service.owners.storage_secret)
+        gr.HTML(_header_html(), elem_id="pe-header")
+        banner = gr.HTML(page.banner, elem_id="pe-networks")
+        with gr.Row(elem_id="pe-main"):
+            with gr.Column(scale=2, min_width=320, elem_id="pe-controls"):
+                controls = _controls(service)
+            with gr.Column(scale=3, min_width=320, elem_id="pe-results"):
+                view, closeup = _view(), _closeup()
+        _wire_batch(page, token, controls, view, service.settings.handlers)
+        _wire_closeup(page, token, view, closeup)
+        _wire_page(blocks, page, token, banner, controls, view)
+        build_api(service, streams)
+    return blocks
+
+
+def _header_html() -> str:
+    return (
+        f'<header class="pe-header">{logo_svg()}<div><h1>{escape(text("title"))}</h1>'
+        f"<p>{escape(text('tagline'))} <b>{escape(text('private'))}</b></p></div></header>"
+    )
+
+
+def _controls(service: Service) -> Controls:
+    photos = photos_input(label=text("photos"), elem_id="pe-photos", height=200)
+    presets = [(text(f"preset.{name}"), name) for name in PRESETS]
+    preset = gr.Radio(presets, value=presets[0][1], label=text("preset"), elem_id="pe-presets")
+    start = gr.Button(
+        text("start"), variant="primary", size="lg", interactive=False, elem_id="pe-start"
+    )
+    with gr.Accordion(text("options"), open=False, elem_id="pe-options"):
+        options = option_inputs(service.engine.facts())
+    return Controls(photos, preset, start, options)
+
+
+def _view() -> View:
+    summary = gr.HTML(elem_id="pe-summary")
+    gallery = gr.Gallery(
+        label=text("results"), elem_id="pe-gallery", columns=3, height="auto", object_fit="cover",
+        allow_preview=False, interactive=False, visible=False, buttons=[],
+    )  # fmt: skip
+    with gr.Row(elem_id="pe-actions"):
+        cancel = gr.Button(text("cancel"), variant="stop", visible=False, elem_id="pe-cancel")
+        retry = gr.Button(text("retry"), visible=False, elem_id="pe-retry")
+        download_all = gr.Button(text("download.all"), visible=False, elem_id="pe-zip")
+    return View(summary, gallery, gr.HTML(elem_id="pe-rows"), cancel, retry, download_all)
+
+
+def _closeup() -> Closeup:
+    with gr.Column(visible=False, elem_id="pe-closeup") as panel:
+        slider = gr.ImageSlider(
+            label=text("compare"), interactive=False, buttons=["fullscreen"], max_height=640,
+            elem_id="pe-slider",
+        )  # fmt: skip
+        download = gr.DownloadButton(text("download.one"), elem_id="pe-download")
+    return Closeup(panel, slider, download)
+
+
+def _wire_batch(
+    page: Page, token: gr.BrowserState, controls: Controls, view: View, handlers: int
+) -> None:
+    """Start, watch, cancel, retry. What a button does is quick; only watching waits in line."""
+    quick: dict[str, Any] = {
+        "queue": False, "api_visibility": "private", "show_progress": "hidden",
+    }  # fmt: skip
+    watching: dict[str, Any] = {
+        "concurrency_id": COMPUTES,
+        "concurrency_limit": handlers,
+        "api_visibility": "private",
+        "show_progress": "hidden",
+        "trigger_mode": "multiple",  # one that finds the batch watched ends at once
+    }
+    controls.photos.change(
+        lambda photos: gr.Button(interactive=bool(photos)),
+        controls.photos, controls.start, **quick,
+    )  # fmt: skip
+    taken = controls.start.click(
+        page.take,
+        [controls.photos, token, *controls.options],
+        [controls.photos, *view.components],
+        **quick,
+    )
+    again = view.retry.click(page.retry, token, view.components, **quick)
+    for ready in (taken, again):
+        ready.success(page.watch, token, view.components, **watching)
+    view.cancel.click(page.cancel, token, None, **quick)
+
+
+def _wire_closeup(page: Page, token: gr.BrowserState, view: View, closeup: Closeup) -> None:
+    """Look at one photo; keep one or all."""
+    quiet: dict[str, Any] = {"api_visibility": "private"}
+    view.gallery.select(page.choose, token, closeup.components, **quiet)
+    archive = gr.DownloadButton(visible=False)
+    made = view.download_all.click(page.zip_all, token, archive, **quiet)
+    made.success(None, archive, None, js=SAVE_FILE_JS, **quiet)
+
+
+def _wire_page(
+    blocks: gr.Blocks, page: Page, token: gr.BrowserState, banner: gr.HTML,
+    controls: Controls, view: View,
+) -> None:  # fmt: skip
+    """What happens when the page opens, while it is open, and when it closes."""
+    quick: dict[str, Any] = {
+        "queue": False, "api_visibility": "private", "show_progress": "hidden",
+    }  # fmt: skip
+    upscaler = controls.options[[option.name for option in OPTIONS].index("upscaler")]
+    blocks.load(page.greet, token, [token, upscaler, banner, *view.components], **quick)
+    blocks.unload(page.leave)
+    gr.Timer(BANNER_EVERY_S).tick(page.banner, None, banner, **quick)
+    controls.preset.input(page.preset, controls.preset, controls.options, **quick)

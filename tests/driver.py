@@ -1,0 +1,27 @@
+"""Runs one photo through the enhancer on resident networks: what the engine does, in ten lines."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from photoenhance_ui import enhancer
+from photoenhance_ui.catalogue import Role
+from photoenhance_ui.networks.interfaces import FoundFace, Work
+from photoenhance_ui.networks.resident import Networks
+from photoenhance_ui.photo import Photo
+from photoenhance_ui.plan import Plan
+
+
+def enhanced(
+    photo: Photo, plan: Plan, networks: Networks, faces: Sequence[FoundFace] | None = None
+) -> enhancer.Enhanced:
+    """The networks' part; with ``faces``, these are found whatever the picture shows."""
+    steps, answer = enhancer.enhance(photo, plan), None
+    while True:
+        try:
+            step: Any = steps.send(answer)
+        except StopIteration as end:
+            return end.value
+        answer = None
+        if isinstance(step, Work):
+            is_given = step.role is Role.FINDER and faces is not None
+            answer = [list(faces)] if is_given else networks.run(step, plan.precision)
