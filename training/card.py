@@ -80,7 +80,7 @@ def card(weights: Path, figures: Mapping[str, Any]) -> str:
             LIMITS,
             "## Continuing",
             "`python -m training.builtin --photos DIR --exclude EVALUATION_DIR --out "
-            "weights/builtin.safetensors --resume --raw weights/builtin-raw.safetensors` goes on "
+            "weights/builtin.safetensors --resume --raw weights/raw/builtin.safetensors` goes on "
             "from the raw weights beside this file with a fresh optimizer; with `--state DIR` of "
             "the earlier run it goes on from its checkpoint.",
             "## Licence",

@@ -1,7 +1,7 @@
 """A checkpoint -> the network files: ``python -m training.export --state DIR --out FILE``.
 
-Two small files: the averaged weights, which the app uses, and beside them with ``-raw`` in the
-name the weights as they were learned, from which a later run goes on.
+Two small files: the averaged weights, which the app uses, and in the folder ``raw`` beside them
+the weights as they were learned, from which a later run goes on.
 """
 
 import argparse
@@ -27,15 +27,14 @@ CURVE_POINTS = 12  # as many as the model card shows
 
 def write_pair(target: Path, kept: Mapping[str, Any], config: Config, curve: Path) -> None:
     """Write ``target`` and its raw companion from the content of a checkpoint."""
-    target.parent.mkdir(parents=True, exist_ok=True)
     described = metadata(kept, config, curve)
     _write(target, kept["average"], described)
     _write(raw_beside(target), kept["raw"], described)
 
 
 def raw_beside(target: Path) -> Path:
-    """``builtin-raw.safetensors`` for ``builtin.safetensors``."""
-    return target.with_stem(target.stem + "-raw")
+    """Where nobody takes them for a network of their own: in the folder ``raw``."""
+    return target.parent / "raw" / target.name
 
 
 def metadata(kept: Mapping[str, Any], config: Config, curve: Path) -> dict[str, str]:
@@ -89,6 +88,7 @@ def recipe_commit() -> str:
 
 def _write(target: Path, weights: Mapping[str, Tensor], described: dict[str, str]) -> None:
     """fp16 safetensors; whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
     half = {name: value.detach().cpu().half().contiguous() for name, value in weights.items()}
     part = target.with_name(target.name + ".part")
     save_file(half, part, metadata=described)

@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 from gradio.components.api_component import Api
+from gradio.events import api
 
 from photoenhance_ui.batch import Batch
 from photoenhance_ui.errors import InvalidOption
@@ -31,7 +32,7 @@ class Endpoints:
         self._service = service
         self._streams = streams
 
-    async def enhance(
+    async def enhance(  # noqa: PLR0917 - Gradio hands the inputs over by position
         self,
         photos: list[str] | None,
         scale: float,
@@ -56,7 +57,7 @@ class Endpoints:
                     if change.row.state.settled:
                         yield [str(path) for path in batch.finished], report_of(batch)
 
-    async def enhance_one(
+    async def enhance_one(  # noqa: PLR0917 - as above
         self,
         photo: str | None,
         scale: float,
@@ -129,7 +130,7 @@ def _wish(arguments: Mapping[str, Any]) -> Request:
 def build_api(service: Service, streams: Streams) -> None:
     """Add the endpoints to the Blocks that is being built; nothing of them is to be seen."""
     endpoints = Endpoints(service, streams)
-    computing = {
+    computing: dict[str, Any] = {
         "concurrency_id": COMPUTES,
         "concurrency_limit": service.settings.handlers,
         "show_progress": "hidden",
@@ -147,8 +148,8 @@ def build_api(service: Service, streams: Streams) -> None:
             endpoints.enhance_one, [photo, *options], [file, row],
             api_name="enhance_one", **computing,
         )  # fmt: skip
-    gr.api(endpoints.status, api_name="status", concurrency_id="facts", concurrency_limit=None)
-    gr.api(endpoints.models, api_name="models", concurrency_id="facts", concurrency_limit=None)
+    api(endpoints.status, api_name="status", concurrency_id="facts", concurrency_limit=None)
+    api(endpoints.models, api_name="models", concurrency_id="facts", concurrency_limit=None)
 
 
 def _plain(option: Option) -> Any:

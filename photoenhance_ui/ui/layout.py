@@ -29,6 +29,10 @@ SAVE_FILE_JS = """(file) => {
 }"""
 
 
+QUICK: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
+"""For what answers at once and never waits behind work."""
+
+
 @dataclass(frozen=True)
 class Controls:
     """What a person chooses with."""
@@ -72,24 +76,41 @@ class Closeup:
         return [self.panel, self.slider, self.download]
 
 
+@dataclass(frozen=True)
+class Screen:
+    """Everything on the page that handlers read or fill in."""
+
+    token: gr.BrowserState
+    banner: gr.HTML
+    controls: Controls
+    view: View
+    closeup: Closeup
+
+
 def build_page(service: Service) -> gr.Blocks:
     """The whole app: the page and the API, ready to be launched."""
     streams = Streams()
     page = Page(service, streams)
-    with gr.Blocks(title=text("title"), analytics_enabled=False) as blocks:
-        token = gr.BrowserState(None, storage_key=STORAGE_KEY, secret=service.owners.storage_secret)
-        gr.HTML(_header_html(), elem_id="pe-header")
-        banner = gr.HTML(page.banner, elem_id="pe-networks")
-        with gr.Row(elem_id="pe-main"):
-            with gr.Column(scale=2, min_width=320, elem_id="pe-controls"):
-                controls = _controls(service)
-            with gr.Column(scale=3, min_width=320, elem_id="pe-results"):
-                view, closeup = _view(), _closeup()
-        _wire_batch(page, token, controls, view, service.settings.handlers)
-        _wire_closeup(page, token, view, closeup)
-        _wire_page(blocks, page, token, banner, controls, view)
+    blocks = gr.Blocks(title=text("title"), analytics_enabled=False)
+    with blocks:
+        screen = _screen(service, page)
+        _wire_batch(page, screen, service.settings.handlers)
+        _wire_closeup(page, screen)
+        _wire_page(blocks, page, screen)
         build_api(service, streams)
     return blocks
+
+
+def _screen(service: Service, page: Page) -> Screen:
+    token = gr.BrowserState(None, storage_key=STORAGE_KEY, secret=service.owners.storage_secret)
+    gr.HTML(_header_html(), elem_id="pe-header")
+    banner = gr.HTML(page.banner, elem_id="pe-networks")
+    with gr.Row(elem_id="pe-main"):
+        with gr.Column(scale=2, min_width=320, elem_id="pe-controls"):
+            controls = _controls(service)
+        with gr.Column(scale=3, min_width=320, elem_id="pe-results"):
+            view, closeup = _view(), _closeup()
+    return Screen(token, banner, controls, view, closeup)
 
 
 def _header_html() -> str:
@@ -134,13 +155,9 @@ def _closeup() -> Closeup:
     return Closeup(panel, slider, download)
 
 
-def _wire_batch(
-    page: Page, token: gr.BrowserState, controls: Controls, view: View, handlers: int
-) -> None:
+def _wire_batch(page: Page, screen: Screen, handlers: int) -> None:
     """Start, watch, cancel, retry. What a button does is quick; only watching waits in line."""
-    quick: dict[str, Any] = {
-        "queue": False, "api_visibility": "private", "show_progress": "hidden",
-    }  # fmt: skip
+    token, controls, view = screen.token, screen.controls, screen.view
     watching: dict[str, Any] = {
         "concurrency_id": COMPUTES,
         "concurrency_limit": handlers,
@@ -150,39 +167,35 @@ def _wire_batch(
     }
     controls.photos.change(
         lambda photos: gr.Button(interactive=bool(photos)),
-        controls.photos, controls.start, **quick,
+        controls.photos, controls.start, **QUICK,
     )  # fmt: skip
     taken = controls.start.click(
         page.take,
         [controls.photos, token, *controls.options],
         [controls.photos, *view.components],
-        **quick,
+        **QUICK,
     )
-    again = view.retry.click(page.retry, token, view.components, **quick)
+    again = view.retry.click(page.retry, token, view.components, **QUICK)
     for ready in (taken, again):
         ready.success(page.watch, token, view.components, **watching)
-    view.cancel.click(page.cancel, token, None, **quick)
+    view.cancel.click(page.cancel, token, None, **QUICK)
 
 
-def _wire_closeup(page: Page, token: gr.BrowserState, view: View, closeup: Closeup) -> None:
+def _wire_closeup(page: Page, screen: Screen) -> None:
     """Look at one photo; keep one or all."""
+    token, view = screen.token, screen.view
     quiet: dict[str, Any] = {"api_visibility": "private"}
-    view.gallery.select(page.choose, token, closeup.components, **quiet)
+    view.gallery.select(page.choose, token, screen.closeup.components, **quiet)
     archive = gr.DownloadButton(visible=False)
     made = view.download_all.click(page.zip_all, token, archive, **quiet)
     made.success(None, archive, None, js=SAVE_FILE_JS, **quiet)
 
 
-def _wire_page(
-    blocks: gr.Blocks, page: Page, token: gr.BrowserState, banner: gr.HTML,
-    controls: Controls, view: View,
-) -> None:  # fmt: skip
+def _wire_page(blocks: gr.Blocks, page: Page, screen: Screen) -> None:
     """What happens when the page opens, while it is open, and when it closes."""
-    quick: dict[str, Any] = {
-        "queue": False, "api_visibility": "private", "show_progress": "hidden",
-    }  # fmt: skip
+    token, banner, controls = screen.token, screen.banner, screen.controls
     upscaler = controls.options[[option.name for option in OPTIONS].index("upscaler")]
-    blocks.load(page.greet, token, [token, upscaler, banner, *view.components], **quick)
+    blocks.load(page.greet, token, [token, upscaler, banner, *screen.view.components], **QUICK)
     blocks.unload(page.leave)
-    gr.Timer(BANNER_EVERY_S).tick(page.banner, None, banner, **quick)
-    controls.preset.input(page.preset, controls.preset, controls.options, **quick)
+    gr.Timer(BANNER_EVERY_S).tick(page.banner, None, banner, **QUICK)
+    controls.preset.input(page.preset, controls.preset, controls.options, **QUICK)

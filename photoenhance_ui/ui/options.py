@@ -39,4 +39,9 @@ def _input(option: Option, facts: EngineFacts) -> Any:
         return gr.Dropdown(choices, value=str(option.default), **shown)
     if option.kind is bool:
         return gr.Checkbox(value=option.default, **shown)
-    return gr.Slider(option.lowest, option.highest, value=option.default, step=option.step, **shown)
+    bounds: dict[str, Any] = {
+        "minimum": option.lowest,
+        "maximum": option.highest,
+        "step": option.step,
+    }
+    return gr.Slider(value=option.default, **bounds, **shown)

@@ -23,7 +23,7 @@ class Owners:
 
     @classmethod
     def with_secret_in(cls, folder: Path) -> "Owners":
-        """With the secret that lies in ``folder``; made at the first start, readable by us alone."""
+        """With the secret that lies in ``folder``; made at the first start, for our eyes."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / SECRET_FILE
         try:

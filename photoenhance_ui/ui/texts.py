@@ -1,4 +1,4 @@
-"""Every text of the page, by key: one table per language, so that another one is a table more.
+"""Every text of the page, by key, in one place.
 
 What the engine says (reasons, warnings) comes as sentences of its own and is no part of this.
 """
@@ -62,7 +62,7 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "summary.working": "{done} of {total} finished",
         "summary.done.one": "Your photo is ready",
         "summary.done": "All {total} photos are ready",
-        "summary.partly": "{done} of {total} photos are ready. Why the others are not, is said below.",
+        "summary.partly": "{done} of {total} photos are ready. Why not the others, is said below.",
         "summary.none": "No photo could be finished. The reasons are below.",
         "summary.cancelled": "{done} of {total} photos are ready; the rest was cancelled",
         "results": "Better photos: choose one to compare it with its original",
@@ -103,7 +103,6 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "networks.downloading": "Downloading {name}: {done} of {total} MB",
         "networks.waiting.one": "1 more to download",
         "networks.waiting": "{count} more to download",
-        "networks.failed": "{reason}",
         "networks.busy.one": "1 photo is being worked on or waits",
         "networks.busy": "{count} photos are being worked on or wait",
         # Failing
@@ -113,12 +112,10 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
     }
 )
 
-LANGUAGES: Mapping[str, Mapping[str, str]] = MappingProxyType({"en": ENGLISH})
 
-
-def text(key: str, language: str = "en", **values: object) -> str:
+def text(key: str, **values: object) -> str:
     """The text of that key with ``values`` filled in; KeyError where there is none."""
-    return LANGUAGES[language][key].format(**values)
+    return ENGLISH[key].format(**values)
 
 
 def counted(key: str, count: int, **values: object) -> str:

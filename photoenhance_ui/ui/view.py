@@ -64,7 +64,7 @@ def _summary(tally: Tally) -> str:
         return text("summary.none")
     if tally.failed == 0:
         return text("summary.cancelled", done=tally.done, total=tally.total)
-    return text("summary.partly", done=tally.done, total=tally.total, missing=tally.again)
+    return text("summary.partly", done=tally.done, total=tally.total)
 
 
 def rows_html(rows: Sequence[Row]) -> str:
@@ -137,6 +137,9 @@ def _facts(row: Row) -> list[str]:
 def banner_html(facts: EngineFacts, downloads: Sequence[DownloadState]) -> str:
     """Which networks are at work, which are being fetched and how far, which are absent."""
     lines = [_at_work(facts), *(_download_html(state) for state in downloads)]
+    waiting = sum(state.phase is DownloadPhase.WAITING for state in downloads)
+    if waiting:
+        lines.append(f"<span>{escape(counted('networks.waiting', waiting))}</span>")
     if facts.finder is None or facts.restorer is None:
         lines.append(f'<span class="pe-absent">{escape(text("networks.no_faces"))}</span>')
     count = facts.photos_working + facts.photos_waiting
@@ -159,8 +162,7 @@ def _at_work(facts: EngineFacts) -> str:
 
 def _download_html(state: DownloadState) -> str:
     if state.phase is DownloadPhase.FAILED:
-        told = text("networks.failed", name=state.name, reason=state.reason)
-        return f'<span class="pe-absent">{escape(told)}</span>'
+        return f'<span class="pe-absent">{escape(state.reason or "")}</span>'
     if state.phase is not DownloadPhase.LOADING:
         return ""
     told = text(
@@ -170,5 +172,4 @@ def _download_html(state: DownloadState) -> str:
         total=round(state.total_bytes / 1e6),
     )
     bar = _bar(state.done_bytes / max(1, state.total_bytes), state.name)
-    later = text("networks.later")
-    return f"<span>{escape(told)} {bar} {escape(later)}</span>"
+    return f"<span>{escape(told)} {bar}</span>"
