@@ -18,6 +18,8 @@ from photoenhance_ui.ui.uploads import photos_input
 
 STORAGE_KEY = "photoenhance-owner"
 BANNER_EVERY_S = 3.0
+SHOW_CLOSEUP_JS = """() => document.querySelector("#pe-closeup")
+  ?.scrollIntoView({behavior: "smooth", block: "nearest"})"""
 SAVE_FILE_JS = """(file) => {
   if (!file) return;
   const link = document.createElement("a");
@@ -109,7 +111,7 @@ def _screen(service: Service, page: Page) -> Screen:
         with gr.Column(scale=2, min_width=320, elem_id="pe-controls"):
             controls = _controls(service)
         with gr.Column(scale=3, min_width=320, elem_id="pe-results"):
-            view, closeup = _view(), _closeup()
+            view, closeup = _results()
     return Screen(token, banner, controls, view, closeup)
 
 
@@ -132,17 +134,19 @@ def _controls(service: Service) -> Controls:
     return Controls(photos, preset, start, options)
 
 
-def _view() -> View:
+def _results() -> tuple[View, Closeup]:
     summary = gr.HTML(elem_id="pe-summary")
     gallery = gr.Gallery(
-        label=text("results"), elem_id="pe-gallery", columns=3, height="auto", object_fit="cover",
-        allow_preview=False, interactive=False, visible=False, buttons=[],
+        label=text("results"), show_label=False, elem_id="pe-gallery", columns=3, height="auto",
+        object_fit="cover", allow_preview=False, interactive=False, visible=False, buttons=[],
     )  # fmt: skip
     with gr.Row(elem_id="pe-actions"):
         cancel = gr.Button(text("cancel"), variant="stop", visible=False, elem_id="pe-cancel")
         retry = gr.Button(text("retry"), visible=False, elem_id="pe-retry")
         download_all = gr.Button(text("download.all"), visible=False, elem_id="pe-zip")
-    return View(summary, gallery, gr.HTML(elem_id="pe-rows"), cancel, retry, download_all)
+    closeup = _closeup()
+    rows = gr.HTML(elem_id="pe-rows")
+    return View(summary, gallery, rows, cancel, retry, download_all), closeup
 
 
 def _closeup() -> Closeup:
@@ -185,7 +189,8 @@ def _wire_closeup(page: Page, screen: Screen) -> None:
     """Look at one photo; keep one or all."""
     token, view = screen.token, screen.view
     quiet: dict[str, Any] = {"api_visibility": "private"}
-    view.gallery.select(page.choose, token, screen.closeup.components, **quiet)
+    chosen = view.gallery.select(page.choose, token, screen.closeup.components, **quiet)
+    chosen.success(None, None, None, js=SHOW_CLOSEUP_JS, **quiet)
     archive = gr.DownloadButton(visible=False)
     made = view.download_all.click(page.zip_all, token, archive, **quiet)
     made.success(None, archive, None, js=SAVE_FILE_JS, **quiet)

@@ -55,7 +55,7 @@ class Page:
     # Working
 
     def take(
-        self, photos: list[str] | None, token: str | None, *options: Any, request: gr.Request
+        self, photos: list[str] | None, token: str | None, request: gr.Request, *options: Any
     ) -> Updates:
         """The button: put the chosen photos into the owner's batch; ``watch`` runs it."""
         paths = paths_of(photos)

@@ -62,10 +62,11 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "summary.working": "{done} of {total} finished",
         "summary.done.one": "Your photo is ready",
         "summary.done": "All {total} photos are ready",
-        "summary.partly": "{done} of {total} photos are ready. Why not the others, is said below.",
+        "summary.partly": "{done} of {total} photos are ready. The table says why not all.",
         "summary.none": "No photo could be finished. The reasons are below.",
         "summary.cancelled": "{done} of {total} photos are ready; the rest was cancelled",
-        "results": "Better photos: choose one to compare it with its original",
+        "results": "Better photos",
+        "results.hint": "Choose one to compare it with its original.",
         "cancel": "Cancel",
         "retry": "Retry failed",
         "rows.name": "Photo",
@@ -95,7 +96,7 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "download.all": "Download all (ZIP)",
         "nothing_finished": "No photo is finished yet.",
         # Networks
-        "networks.label": "At work:",
+        "networks.label": "At work",
         "networks.device": "on {device}",
         "networks.no_upscaler": "No enlarging network is installed: photos are only resampled.",
         "networks.no_faces": "No network that restores faces is installed: faces are enlarged like "

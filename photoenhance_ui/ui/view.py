@@ -52,7 +52,19 @@ def summary_html(rows: Sequence[Row]) -> str:
     tally = Tally.of(rows)
     share = sum(1.0 if row.state.settled else row.progress for row in rows) / len(rows)
     bar = _bar(share, text("rows.progress")) if tally.running else ""
-    return f'<p class="pe-summary" role="status">{escape(_summary(tally))}</p>{bar}'
+    told = f'<p class="pe-summary" role="status">{escape(_summary(tally))}</p>{bar}'
+    told += "".join(f'<p class="pe-warning">{escape(line)}</p>' for line in common_warnings(rows))
+    if tally.done:
+        told += f'<p class="pe-hint">{escape(text("results.hint"))}</p>'
+    return told
+
+
+def common_warnings(rows: Sequence[Row]) -> tuple[str, ...]:
+    """What every finished photo is warned of is said once; with one photo, in its line."""
+    finished = [row.warnings for row in rows if row.state is State.DONE]
+    if len(finished) < 2:
+        return ()
+    return tuple(line for line in finished[0] if all(line in others for others in finished))
 
 
 def _summary(tally: Tally) -> str:
@@ -75,17 +87,18 @@ def rows_html(rows: Sequence[Row]) -> str:
         f'<th scope="col">{escape(text(f"rows.{name}"))}</th>'
         for name in ("name", "state", "progress", "notes")
     )
-    lines = "".join(_row_html(row) for row in rows)
+    said = common_warnings(rows)
+    lines = "".join(_row_html(row, said) for row in rows)
     return f'<table class="pe-rows"><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table>'
 
 
-def _row_html(row: Row) -> str:
+def _row_html(row: Row, said: Sequence[str]) -> str:
     state = row.state.value
     cells = (
         ("name", f'<span title="{escape(row.name)}">{escape(row.name)}</span>'),
         ("state", f'<span class="pe-badge pe-{state}">{escape(text(f"state.{state}"))}</span>'),
         ("progress", _progress_html(row)),
-        ("notes", _notes_html(row)),
+        ("notes", _notes_html(row, said)),
     )
     body = "".join(f'<td class="pe-{name}">{cell}</td>' for name, cell in cells)
     return f'<tr data-state="{state}">{body}</tr>'
@@ -109,12 +122,12 @@ def _bar(share: float, label: str) -> str:
     )
 
 
-def _notes_html(row: Row) -> str:
+def _notes_html(row: Row, said: Sequence[str]) -> str:
     if row.reason is not None and row.state is not State.CANCELLED:
         return f'<span class="pe-reason">{escape(row.reason)}</span>'
     facts = f'<span class="pe-facts">{escape(" · ".join(_facts(row)))}</span>'
-    warnings = "".join(f'<span class="pe-warning">{escape(told)}</span>' for told in row.warnings)
-    return facts + warnings
+    warnings = (line for line in row.warnings if line not in said)
+    return facts + "".join(f'<span class="pe-warning">{escape(line)}</span>' for line in warnings)
 
 
 def _facts(row: Row) -> list[str]:
