@@ -144,6 +144,19 @@ class Batch:
         """True while somebody reads ``changes``."""
         return self._wake is not None
 
+    def takes(self, request: Request) -> bool:
+        """Whether more photos may join: always while it runs, whatever they ask for.
+
+        Once it has ended: where a new batch would do the same, and this one has room and files.
+        """
+        if not self.settled:
+            return True
+        choice = choose_networks(request.upscaler, request.scale, self._engine.facts())
+        has_room = len(self._entries) < self._settings.max_photos
+        return (
+            (request, choice) == (self.request, self._choice) and has_room and self.shelf.exists()
+        )
+
     def row(self, photo_id: str) -> Row:
         """One photo's row."""
         return self._entries[photo_id].row
@@ -369,13 +382,20 @@ class Batches:
         """The owner's batch, running or ended; None where there has been none."""
         return self._batches.get(owner)
 
-    def open_for(self, owner: str, begin: Callable[[], Batch]) -> Batch:
-        """The batch that is still running, else a new one from ``begin``."""
+    def open_for(self, owner: str, request: Request, begin: Callable[[], Batch]) -> Batch:
+        """The batch that photos with this request join, else a new one from ``begin``."""
         with self._lock:
             batch = self._batches.get(owner)
-            if batch is None or batch.settled:
+            if batch is None or not batch.takes(request):
                 batch = self._batches[owner] = begin()
             return batch
+
+    def clear(self, owner: str) -> None:
+        """Let the owner begin afresh; a batch that runs stays."""
+        with self._lock:
+            batch = self._batches.get(owner)
+            if batch is not None and batch.settled:
+                del self._batches[owner]
 
     def forget_ended(self, keep: Callable[[Batch], bool]) -> None:
         """Drop settled batches that ``keep`` does not want, so that memory does not grow."""

@@ -289,17 +289,48 @@ def test_an_empty_batch_ends_at_once(begin: Begin) -> None:
     assert run(begin()) == []
 
 
-def test_photos_join_the_batch_that_runs_and_start_a_new_one_after_it(
+def test_photos_join_the_batch_that_runs_and_after_it_where_they_ask_for_the_same(
+    begin: Begin, photo_file: PhotoMaker, workspace: Workspace
+) -> None:
+    batches = Batches()
+    other = replace(REQUEST, scale=3)
+    first = batches.open_for("me", REQUEST, begin)
+    first.add(photo_file("chelsea"))
+    assert batches.open_for("me", other, begin) is first
+    assert batches.open_for("you", REQUEST, begin) is not first
+    run(first)
+    assert batches.current("me") is first
+    assert batches.open_for("me", REQUEST, begin) is first
+    first.add(photo_file("coffee"))
+    run(first)
+    assert states(first) == [State.DONE, State.DONE]
+    second = batches.open_for("me", other, lambda: begin(other))
+    assert second is not first
+    second.add(photo_file("coffee"))
+    run(second)
+    workspace.sweep(keep_hours=-1)
+    assert batches.open_for("me", other, lambda: begin(other)) is not second
+
+
+def test_a_full_batch_that_ended_is_followed_by_a_new_one(
     begin: Begin, photo_file: PhotoMaker
 ) -> None:
     batches = Batches()
-    first = batches.open_for("me", begin)
+    first = batches.open_for("me", REQUEST, lambda: begin(max_photos=1))
     first.add(photo_file("chelsea"))
-    assert batches.open_for("me", begin) is first
-    assert batches.open_for("you", begin) is not first
     run(first)
-    assert batches.current("me") is first
-    assert batches.open_for("me", begin) is not first
+    assert batches.open_for("me", REQUEST, begin) is not first
+
+
+def test_only_a_batch_that_ended_is_cleared(begin: Begin, photo_file: PhotoMaker) -> None:
+    batches = Batches()
+    batch = batches.open_for("me", REQUEST, begin)
+    batch.add(photo_file("chelsea"))
+    batches.clear("me")
+    assert batches.current("me") is batch
+    run(batch)
+    batches.clear("me")
+    assert batches.current("me") is None
 
 
 def test_auto_is_settled_when_the_batch_begins(

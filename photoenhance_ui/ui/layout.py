@@ -55,12 +55,14 @@ class View:
     cancel: gr.Button
     retry: gr.Button
     download_all: gr.Button
+    clear: gr.Button
 
     @property
     def components(self) -> list[Any]:
         """In the order in which updates come."""
         return [
             self.summary, self.gallery, self.rows, self.cancel, self.retry, self.download_all,
+            self.clear,
         ]  # fmt: skip
 
 
@@ -144,9 +146,10 @@ def _results() -> tuple[View, Closeup]:
         cancel = gr.Button(text("cancel"), variant="stop", visible=False, elem_id="pe-cancel")
         retry = gr.Button(text("retry"), visible=False, elem_id="pe-retry")
         download_all = gr.Button(text("download.all"), visible=False, elem_id="pe-zip")
+        clear = gr.Button(text("clear"), visible=False, elem_id="pe-clear")
     closeup = _closeup()
     rows = gr.HTML(elem_id="pe-rows")
-    return View(summary, gallery, rows, cancel, retry, download_all), closeup
+    return View(summary, gallery, rows, cancel, retry, download_all, clear), closeup
 
 
 def _closeup() -> Closeup:
@@ -183,6 +186,7 @@ def _wire_batch(page: Page, screen: Screen, handlers: int) -> None:
     for ready in (taken, again):
         ready.success(page.watch, token, view.components, **watching)
     view.cancel.click(page.cancel, token, None, **QUICK)
+    view.clear.click(page.clear, token, [screen.closeup.panel, *view.components], **QUICK)
 
 
 def _wire_closeup(page: Page, screen: Screen) -> None:

@@ -94,6 +94,11 @@ class Page:
             batch.retry()
         return self._view(batch)
 
+    def clear(self, token: str | None, request: gr.Request) -> Updates:
+        """Begin afresh: what has ended leaves the page."""
+        self.service.batches.clear(self._owner(token, request))
+        return gr.Column(visible=False), *self._view(self._batch(token, request))
+
     def leave(self, request: gr.Request) -> None:
         """The tab was closed."""
         self.streams.cancel(request.session_hash)
@@ -108,6 +113,7 @@ class Page:
             gr.Button(visible=tally.running),
             gr.Button(visible=tally.again > 0 and not tally.running),
             gr.Button(visible=tally.done > 0),
+            gr.Button(visible=tally.total > 0 and not tally.running),
         )
 
     def _pictures(self, batch: Batch) -> list[tuple[str, str]]:

@@ -41,8 +41,8 @@ class Service:
         return Batch(self.engine, owner, request, folder, self.settings)
 
     def open_batch(self, owner: str, request: Request) -> Batch:
-        """The owner's running batch, else a new one."""
-        return self.batches.open_for(owner, lambda: self.new_batch(owner, request))
+        """The owner's batch that takes photos with this request, else a new one."""
+        return self.batches.open_for(owner, request, lambda: self.new_batch(owner, request))
 
     def status(self) -> dict[str, object]:
         """What ``/status`` answers."""

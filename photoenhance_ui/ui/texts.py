@@ -69,6 +69,7 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "results.hint": "Choose one to compare it with its original.",
         "cancel": "Cancel",
         "retry": "Retry failed",
+        "clear": "Begin afresh",
         "rows.name": "Photo",
         "rows.state": "State",
         "rows.progress": "Progress",
