@@ -16,7 +16,6 @@ from photoenhance_ui.batch import Batch
 from photoenhance_ui.errors import InvalidOption
 from photoenhance_ui.request import OPTIONS, Option, Request
 from photoenhance_ui.ui.service import Service
-from photoenhance_ui.ui.streams import Streams
 from photoenhance_ui.ui.texts import text
 from photoenhance_ui.ui.uploads import paths_of, photos_input
 
@@ -28,9 +27,8 @@ COMPUTES = "enhance"
 class Endpoints:
     """The handlers of the four endpoints. Parameter names are promised to scripts."""
 
-    def __init__(self, service: Service, streams: Streams) -> None:
+    def __init__(self, service: Service) -> None:
         self._service = service
-        self._streams = streams
 
     async def enhance(  # noqa: PLR0917 - Gradio hands the inputs over by position
         self,
@@ -51,7 +49,7 @@ class Endpoints:
         batch = await self._filled(photos, wish, request)
         if not batch.ids:
             yield [], []
-        with self._streams.reading(request.session_hash, batch):
+        with self._service.streams.reading(request.session_hash, batch):
             async with aclosing(batch.changes()) as changes:  # type: ignore[type-var]
                 async for change in changes:
                     if change.row.state.settled:
@@ -76,7 +74,7 @@ class Endpoints:
         if photo is None:
             raise gr.Error(text("no_photo"), print_exception=False)
         batch = await self._filled([photo], wish, request)
-        with self._streams.reading(request.session_hash, batch):
+        with self._service.streams.reading(request.session_hash, batch):
             async with aclosing(batch.changes()) as changes:  # type: ignore[type-var]
                 async for _ in changes:
                     pass
@@ -127,9 +125,9 @@ def _wish(arguments: Mapping[str, Any]) -> Request:
     return request_from({option.name: arguments[option.name] for option in OPTIONS})
 
 
-def build_api(service: Service, streams: Streams) -> None:
+def build_api(service: Service) -> None:
     """Add the endpoints to the Blocks that is being built; nothing of them is to be seen."""
-    endpoints = Endpoints(service, streams)
+    endpoints = Endpoints(service)
     computing: dict[str, Any] = {
         "concurrency_id": COMPUTES,
         "concurrency_limit": service.settings.handlers,

@@ -12,7 +12,6 @@ from photoenhance_ui.ui.look import logo_svg
 from photoenhance_ui.ui.options import option_inputs
 from photoenhance_ui.ui.page import Page
 from photoenhance_ui.ui.service import Service
-from photoenhance_ui.ui.streams import Streams
 from photoenhance_ui.ui.texts import text
 from photoenhance_ui.ui.uploads import photos_input
 
@@ -93,22 +92,21 @@ class Screen:
 
 def build_page(service: Service) -> gr.Blocks:
     """The whole app: the page and the API, ready to be launched."""
-    streams = Streams()
-    page = Page(service, streams)
+    page = Page(service)
     blocks = gr.Blocks(title=text("title"), analytics_enabled=False)
     with blocks:
         screen = _screen(service, page)
         _wire_batch(page, screen, service.settings.handlers)
         _wire_closeup(page, screen)
         _wire_page(blocks, page, screen)
-        build_api(service, streams)
+        build_api(service)
     return blocks
 
 
 def _screen(service: Service, page: Page) -> Screen:
     token = gr.BrowserState(None, storage_key=STORAGE_KEY, secret=service.owners.storage_secret)
     gr.HTML(_header_html(), elem_id="pe-header")
-    banner = gr.HTML(page.banner, elem_id="pe-networks")
+    banner = gr.HTML(elem_id="pe-networks")
     with gr.Row(elem_id="pe-main"):
         with gr.Column(scale=2, min_width=320, elem_id="pe-controls"):
             controls = _controls(service)

@@ -19,7 +19,6 @@ from photoenhance_ui.ui.glimpses import glimpses
 from photoenhance_ui.ui.options import upscaler_choices
 from photoenhance_ui.ui.service import Service, folder_of
 from photoenhance_ui.ui.shown import shown_original, shown_result
-from photoenhance_ui.ui.streams import Streams
 from photoenhance_ui.ui.texts import text
 from photoenhance_ui.ui.uploads import paths_of
 from photoenhance_ui.ui.view import Tally, banner_html, rows_html, summary_html
@@ -36,7 +35,6 @@ class Page:
     """The handlers; they hold nothing of anybody, everything is in the owner's batch."""
 
     service: Service
-    streams: Streams
 
     # Whose it is
 
@@ -75,7 +73,7 @@ class Page:
         if batch is not None:
             # Photos may join after the batch ended and before this stream did.
             while not (batch.settled or batch.watched):
-                with self.streams.reading(request.session_hash, batch):
+                with self.service.streams.reading(request.session_hash, batch):
                     async with aclosing(glimpses(batch, GLIMPSE_S)) as looks:  # type: ignore[type-var]
                         async for _ in looks:
                             yield await asyncio.to_thread(self._view, batch)
@@ -101,7 +99,7 @@ class Page:
 
     def leave(self, request: gr.Request) -> None:
         """The tab was closed."""
-        self.streams.cancel(request.session_hash)
+        self.service.streams.cancel(request.session_hash)
 
     def _view(self, batch: Batch | None) -> Updates:
         rows = [] if batch is None else batch.rows

@@ -86,7 +86,7 @@ def _launch(blocks: gr.Blocks, settings: Settings) -> tuple[object, str, str | N
     user, colon, password = settings.auth.partition(":")
     return blocks.launch(
         server_name=settings.host,
-        server_port=settings.port,
+        server_port=settings.port or None,
         share=settings.share,
         auth=(user, password) if colon else None,
         prevent_thread_lock=True,

@@ -16,6 +16,7 @@ from photoenhance_ui.request import Request
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.storage import BatchFolder, Workspace, sweep_uploads
 from photoenhance_ui.ui.owner import Owners
+from photoenhance_ui.ui.streams import Streams
 from photoenhance_ui.weights import Inventory
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ class Service:
     owners: Owners
     downloads: Downloads
     batches: Batches = field(default_factory=Batches)
+    streams: Streams = field(default_factory=Streams)
     stock: Inventory = field(default_factory=Inventory)
 
     def new_batch(self, owner: str, request: Request) -> Batch:

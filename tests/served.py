@@ -1,0 +1,84 @@
+"""A real server on the built-in network, with a hook before each run of a network."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from gradio_client import Client
+
+from photoenhance_ui import engine as engine_module
+from photoenhance_ui.settings import Settings, settings_from
+from photoenhance_ui.ui.server import Running, serving
+from tests.hooked import HookedNetworks
+
+
+@dataclass
+class Served:
+    """A page that answers, and what it runs on."""
+
+    running: Running
+    networks: HookedNetworks
+    settings: Settings
+
+    @property
+    def url(self) -> str:
+        return self.running.url
+
+    def client(self) -> Client:
+        return Client(self.url, download_files=False, verbose=False)
+
+    def quiet(self) -> bool:
+        """Whether no photo is being worked on or waits."""
+        facts = self.running.service.engine.facts()
+        return facts.photos_working + facts.photos_waiting == 0
+
+
+def wait_until(happened: Callable[[], bool], seconds: float = 30) -> None:
+    """Return as soon as it happened; fails where it does not."""
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "it did not happen in time"
+        threading.Event().wait(0.02)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("server")
+    (folder / "weights").mkdir()
+    settings = settings_from(
+        {"device": "cpu", "offline": True, "weights_dir": folder / "weights", "tile_px": "128"}, {}
+    )
+    made: list[HookedNetworks] = []
+
+    class Kept(HookedNetworks):
+        def __init__(self, *arguments: object) -> None:
+            super().__init__(*arguments)  # type: ignore[arg-type]
+            made.append(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(folder / "files"))
+        patch.setattr(engine_module, "Networks", Kept)
+        with serving(settings, folder / "state") as running:
+            yield Served(running, made[0], settings)
+
+
+@pytest.fixture(autouse=True)
+def released(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever a test did to the networks ends with it."""
+    yield
+    if "served" in request.fixturenames:
+        served: Served = request.getfixturevalue("served")
+        served.networks.release()
+        served.networks.hook = lambda work: None
+        wait_until(served.quiet)
+
+
+def written(folder: Path, name: str, content: bytes) -> Path:
+    """A file of that name with that content."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.write_bytes(content)
+    return path
