@@ -1,6 +1,7 @@
 """Ours beside GFPGANer + RealESRGANer: full-size networks, seeded random weights, real code."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -8,12 +9,13 @@ import numpy as np
 import pytest
 
 from benchmarks import reference
-from photoenhance_ui.enhancer import blend
+from benchmarks.parity import blend_border, psnr
+from photoenhance_ui.enhancer import Enhanced, blend
 from photoenhance_ui.faces import TEMPLATE, region_of, way_back
 from photoenhance_ui.networks.interfaces import FACE_PX, FoundFace
 from photoenhance_ui.networks.resident import Networks
-from photoenhance_ui.photo import Photo
-from photoenhance_ui.plan import Choice, make_plan
+from photoenhance_ui.photo import Photo, Pixels
+from photoenhance_ui.plan import Choice, Plan, make_plan
 from photoenhance_ui.request import RESAMPLE_ONLY, Request
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.weights import installed
@@ -24,6 +26,7 @@ MOST_LEVELS_OFF = 3
 LEAST_PSNR_DB = 50.0
 FILES = (
     reference.GFPGAN_FILE, reference.PARSENET_FILE, reference.X2PLUS_FILE, reference.GENERAL_FILE,
+    reference.GENERAL_WDN_FILE,
 )  # fmt: skip
 
 
@@ -61,56 +64,78 @@ def crop() -> Photo:
     return Photo(pixels, "astronaut.png", "PNG")
 
 
-@pytest.mark.parametrize(
-    ("faces", "upscaler", "file", "scale"),
-    [
-        (ONE, "RealESRGAN_x2plus", reference.X2PLUS_FILE, 2.0),
-        (TWO, RESAMPLE_ONLY, None, 4.0),
-        (ONE, "realesr-general-x4v3", reference.GENERAL_FILE, 2.0),
-    ],
-    ids=["one face, x2plus", "two faces, no background network", "one face, general at 2"],
-)
-def test_the_exact_path_equals_the_reference(
-    folder: Path,
-    networks: Networks,
-    faces: tuple[FoundFace, ...],
-    upscaler: str,
-    file: str | None,
-    scale: float,
-) -> None:
-    photo = crop()
-    upsampler = None if file is None else reference.background(folder, file)
-    restorer = reference.gfpganer(folder, reference.InjectedFaces(faces), scale, upsampler)
-    theirs, count = reference.reference_result(restorer, photo.pixels)
-    assert count == len(faces)
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """One photo enhanced by the reference and by us."""
 
-    request = Request(scale=scale, face_strength=1.0)
-    choice = Choice(upscaler, "injected", "GFPGANv1.4", "parsing_parsenet")
-    plan = make_plan(
-        photo.size, request, choice, networks.facts(),
-        tile_px=reference.TILE_PX, overlap_px=reference.TILE_PAD_PX,
-    )  # fmt: skip
-    result = enhanced(photo, plan, networks, faces)
-    ours = blend(result, 1.0).pixels
+    theirs: Pixels
+    plan: Plan
+    result: Enhanced
 
-    assert ours.shape == theirs.shape
+
+@pytest.fixture(scope="module")
+def both(folder: Path, networks: Networks) -> Callable[..., Pair]:
+    """Enhance the crop both ways, with the same weights, tiles, faces and noise."""
+
+    def enhance(
+        faces: Sequence[FoundFace], scale: float, file: str | None, denoise: float = 1.0
+    ) -> Pair:
+        photo = crop()
+        upsampler = None if file is None else reference.background(folder, file, denoise)
+        restorer = reference.gfpganer(folder, reference.InjectedFaces(faces), scale, upsampler)
+        theirs, count = reference.reference_result(restorer, photo.pixels)
+        assert count == len(faces)
+        name = RESAMPLE_ONLY if file is None else Path(file).stem
+        choice = Choice(name, "injected", "GFPGANv1.4", "parsing_parsenet")
+        plan = make_plan(
+            photo.size, Request(scale=scale, denoise=denoise), choice, networks.facts(),
+            tile_px=reference.TILE_PX, overlap_px=reference.TILE_PAD_PX,
+        )  # fmt: skip
+        return Pair(theirs, plan, enhanced(photo, plan, networks, faces))
+
+    return enhance
+
+
+@pytest.fixture(scope="module")
+def one_face(both: Callable[..., Pair]) -> Pair:
+    return both(ONE, 2.0, reference.X2PLUS_FILE)
+
+
+def expect_equal(pair: Pair) -> None:
+    """At least 50 dB, and nothing off by more than 3 levels outside the blend border."""
+    ours = blend(pair.result, 1.0).pixels
+    assert ours.shape == pair.theirs.shape
     assert ours.std() > 20, "random weights left no picture to compare"
-    apart = np.abs(ours.astype(int) - theirs)
-    psnr = 20 * np.log10(255 / np.sqrt(np.mean(apart.astype(float) ** 2)))
-    assert psnr >= LEAST_PSNR_DB, f"{psnr:.1f} dB"
-    assert apart.max() <= MOST_LEVELS_OFF, f"{apart.max()} levels"
-    for face in result.faces:
-        region = region_of(way_back(face.matrix, plan.scale), plan.output)
+    apart = np.abs(ours.astype(int) - pair.theirs).max(axis=2)
+    assert psnr(ours, pair.theirs) >= LEAST_PSNR_DB
+    assert apart[~blend_border(pair.result)].max() <= MOST_LEVELS_OFF
+    for face in pair.result.faces:
+        region = region_of(way_back(face.matrix, pair.plan.scale), pair.plan.output)
         assert region is not None
-        pasted = ours[region.slices].astype(int) - result.background[region.slices]
+        pasted = ours[region.slices].astype(int) - pair.result.background[region.slices]
         assert np.abs(pasted).max() > 20, "the face left no trace, so nothing was compared"
 
 
-def test_strength_0_is_the_photo_without_faces_bit_for_bit(networks: Networks) -> None:
-    photo = crop()
-    choice = Choice(RESAMPLE_ONLY, "injected", "GFPGANv1.4", "parsing_parsenet")
-    plan = make_plan(photo.size, Request(), choice, networks.facts())
-    result = enhanced(photo, plan, networks, ONE)
+def test_one_face_on_a_background_network(one_face: Pair) -> None:
+    expect_equal(one_face)
+    inside = one_face.result.faces[0].mask
+    assert inside is not None
+    assert (inside > 0.999).mean() > 0.1, "no part of the face is fully pasted"
+
+
+def test_two_faces_without_a_background_network(both: Callable[..., Pair]) -> None:
+    expect_equal(both(TWO, 4.0, None))
+
+
+@pytest.mark.parametrize("denoise", [1.0, 0.3])
+def test_the_general_network_with_its_denoise_blend(
+    both: Callable[..., Pair], denoise: float
+) -> None:
+    expect_equal(both((), 2.0, reference.GENERAL_FILE, denoise))
+
+
+def test_strength_blends_between_the_background_and_the_face(one_face: Pair) -> None:
+    result = one_face.result
     assert np.array_equal(blend(result, 0.0).pixels, result.background)
     half, full = (blend(result, strength).pixels.astype(int) for strength in (0.5, 1.0))
     middle = (full + result.background.astype(int)) / 2
