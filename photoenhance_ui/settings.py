@@ -205,7 +205,7 @@ def _parsed(flag: Flag, value: Any, source: str) -> Any:
         try:
             return Path(value).expanduser().resolve()
         except (RuntimeError, ValueError, OSError) as error:
-            raise InvalidSetting(f"{source} is no path: {error}.") from error
+            raise InvalidSetting(f"{source} is no path: {str(value)!r} ({error}).") from error
     if flag.kind is str:
         return str(value)
     return _number(flag, value, source)

@@ -24,8 +24,9 @@ HARMLESS = ("Method not implemented.",)
 """What Gradio's own front end writes to the console."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Open for one module only: as long as it is, this thread can run no event loop of its own."""
     if CHROMIUM is None:
         pytest.skip("no chromium on this machine")
     with sync_playwright() as playwright:
