@@ -329,7 +329,7 @@ def _measured(
 ) -> tuple[dict[str, Any], list[Pass]]:
     *_, (_, _, (status,)) = server.call("status")
     facts = {key: status[key] for key in ("version", "device", "device_name", "precision")}
-    facts["upscalers"] = status["upscalers"]
+    facts["upscalers"] = status["networks"]["upscalers"]
     return facts, measure(server, photos, options, runs)
 
 

@@ -7,10 +7,12 @@ before anything is decoded. A result is written under a passing name and renamed
 import errno
 import io
 import re
+import struct
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -31,6 +33,7 @@ from photoenhance_ui.errors import (
 from photoenhance_ui.geometry import Size
 from photoenhance_ui.metadata import (
     Provenance,
+    describing,
     for_result,
     in_srgb,
     metadata_of,
@@ -61,7 +64,9 @@ GRAY_TOLERANCE = 1  # levels of 255 by which equal channels differ after a JPEG'
 JPEG_FULL_CHROMA_QUALITY = 90
 LONGEST_NAME_BYTES = 255
 
-_MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF")
+_XMP_TAG = 700
+_PHOTOMETRIC_TAG, _PLANES_TAG, _SAMPLE_FORMAT_TAG = 262, 284, 339
+_MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 _OTHER_KINDS = (
     (b"%PDF", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive or an office document"),
@@ -70,8 +75,16 @@ _OTHER_KINDS = (
     (b"MZ", "a program"),
     (b"ID3", "a sound file"),
 )
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, TypeError)
-"""What Pillow's decoders raise on bytes that are cut short or mixed up."""
+_DAMAGE = (
+    OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, RuntimeError,
+    OverflowError, struct.error, cv2.error,
+)  # fmt: skip
+"""What the decoders raise on bytes that are cut short or mixed up."""
+_UNWRITABLE = (
+    ValueError, LookupError, TypeError, OverflowError, RuntimeError, SystemError, struct.error,
+    cv2.error,
+)  # fmt: skip
+"""What the encoders raise on what their format cannot hold."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +131,8 @@ def read_photo(path: Path, limits: Limits, name: str | None = None) -> Photo:
     check_bytes(path, limits)
     with _opened(path, limits) as image:
         try:
-            turn = orientation_of(image)
+            # the decoders of TIFF turn what they decode
+            turn = 1 if image.format == "TIFF" else orientation_of(image)
             metadata = metadata_of(image)
             file_format = "JPEG" if image.format == "MPO" else str(image.format)
             pixels, alpha, one_channel, metadata = _decoded(image, path, metadata)
@@ -164,7 +178,9 @@ def _damaged() -> PhotoDamaged:
 def _no_picture(path: Path) -> NotAPhoto | PhotoDamaged:
     with path.open("rb") as file:
         head = file.read(512)
-    if head.startswith(_MAGIC) or head[4:12] in (b"ftypavif", b"ftypheic", b"ftypmif1"):
+    webp = head.startswith(b"RIFF") and head[8:12] in (b"", b"WEBP")  # sounds are RIFF too
+    known = head.startswith(_MAGIC) and not _is_text(head)
+    if known or webp or head[4:12] in (b"ftypavif", b"ftypheic", b"ftypmif1"):
         return _damaged()
     kind = next((kind for magic, kind in _OTHER_KINDS if head.startswith(magic)), None)
     if kind is None:
@@ -188,14 +204,14 @@ def _decoded(
 ) -> tuple[Pixels, Pixels | None, bool, Metadata]:
     """RGB pixels, alpha, whether the file was gray, and the metadata that fits them."""
     if _has_16_bits(image, path):
-        return (*_decoded_16(path), metadata)
+        return (*_decoded_16(path, _is_negative(image)), metadata)
     image.load()
     if image.mode in ("CMYK", "LAB", "YCbCr", "HSV"):
         pixels = np.array(in_srgb(image, metadata.icc_profile))
         profile = srgb_profile() if metadata.icc_profile else None
         return pixels, None, False, _with_profile(metadata, profile)
-    if image.mode in ("F", "I"):
-        raise NotAPhoto("The picture holds numbers beyond 16 bits; save it with 8 or 16 bits.")
+    if image.mode.startswith(("F", "I")):  # I;16 here is a TIFF with 12 bits
+        raise NotAPhoto("The picture holds numbers of a rare kind; save it with 8 or 16 bits.")
     has_alpha = image.has_transparency_data
     one_channel = image.mode in ("1", "L", "LA", "La")
     if one_channel and profile_space(metadata.icc_profile) == "RGB":
@@ -215,22 +231,51 @@ def _has_16_bits(image: Image.Image, path: Path) -> bool:
         with path.open("rb") as file:
             return file.read(25)[24:25] == b"\x10"  # the header chunk's bit depth
     if image.format == "TIFF":
-        bits = image.tag_v2.get(258, (1,))  # type: ignore[attr-defined]
-        return max(bits if isinstance(bits, tuple) else (bits,)) == 16 and image.mode != "F"
+        tags = image.tag_v2  # type: ignore[attr-defined]
+        bits = tags.get(258, (1,))
+        if max(bits if isinstance(bits, tuple) else (bits,)) != 16:
+            return False
+        if image.mode.startswith("RGB") and tags.get(_PLANES_TAG) == 2:
+            raise NotAPhoto(
+                "The picture holds its colours one after the other with 16 bits, which is not "
+                "read; save it interleaved, or with 8 bits."
+            )
+        signed = 2 in tags.get(_SAMPLE_FORMAT_TAG, ())
+        return not signed and image.mode not in ("F", "CMYK")  # these are left to Pillow
     return False
 
 
-def _decoded_16(path: Path) -> tuple[Pixels, Pixels | None, bool]:
-    encoded = np.frombuffer(path.read_bytes(), np.uint8)
-    decoded = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
-    if decoded is None:
+def _is_negative(image: Image.Image) -> bool:
+    """Whether a gray TIFF says that 0 is white, which OpenCV leaves as it is."""
+    return image.format == "TIFF" and image.tag_v2.get(_PHOTOMETRIC_TAG) == 0  # type: ignore[attr-defined]
+
+
+def _decoded_16(path: Path, negative: bool) -> tuple[Pixels, Pixels | None, bool]:
+    encoded = path.read_bytes()
+    if encoded.startswith(b"\x89PNG") and not _chunks_fit(encoded):
         raise _damaged()
-    levels: NDArray[np.uint16] = decoded.astype(np.uint16)
+    decoded = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_UNCHANGED)
+    if decoded is None or decoded.dtype != np.uint16:
+        raise _damaged()
+    levels: NDArray[np.uint16] = decoded.astype(np.uint16, copy=False)
+    if negative:
+        levels = ~levels
     if levels.ndim == 2:
         return np.repeat(levels[:, :, None], 3, axis=2), None, True
     pixels = np.ascontiguousarray(levels[..., 2::-1])
     alpha = np.ascontiguousarray(levels[..., 3]) if levels.shape[2] == 4 else None
     return pixels, alpha, False
+
+
+def _chunks_fit(png: bytes) -> bool:
+    """Whether no chunk claims to be longer than the file; OpenCV would take memory for it."""
+    at = 8
+    while at + 8 <= len(png):
+        length, kind = struct.unpack_from(">L4s", png, at)
+        at += 12 + length
+        if kind == b"IEND":
+            break
+    return at <= len(png)
 
 
 def upright(pixels: Pixels, orientation: int) -> Pixels:
@@ -296,7 +341,7 @@ def _encoded(photo: Photo, metadata: Metadata, target: "_Format", quality: int) 
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise _not_writable(target) from error
-    except (ValueError, KeyError, SystemError, cv2.error) as error:
+    except _UNWRITABLE as error:
         raise _not_writable(target) from error
 
 
@@ -318,8 +363,9 @@ def result_suffix(path: Path, output_format: OutputFormat) -> str | None:
 
 def safe_name(stem: str, suffix: str) -> str:
     """A file name of at most 255 bytes, with no part that a system reads as more than a name."""
-    plain = re.sub(r'[\x00-\x1f\x7f/\\:*?"<>|]', "_", stem).strip(". ") or "photo"
-    encoded = plain.encode("utf-8", errors="replace")
+    whole = stem.encode("utf-8", errors="replace").decode("utf-8")  # a lone surrogate becomes "?"
+    plain = re.sub(r'[\x00-\x1f\x7f/\\:*?"<>|]', "_", whole).strip(". ") or "photo"
+    encoded = plain.encode("utf-8")
     kept = encoded[: LONGEST_NAME_BYTES - len(suffix.encode())]
     ending = b"_enhanced" if plain.endswith("_enhanced") else b""
     if len(kept) < len(encoded):
@@ -375,22 +421,34 @@ def _bgra(photo: Photo) -> Pixels:
 def _tiff(photo: Photo, metadata: Metadata, _quality: int) -> bytes:
     if photo.depth_bits == 16 and not _is_gray(photo):
         return _tiff_16(photo, metadata)
-    tags = {700: metadata.xmp} if metadata.xmp else {}
-    image = _as_image(photo, keeps_16=True)
-    return _saved(image, "TIFF", metadata, tiffinfo=tags, compression="tiff_adobe_deflate")
+    tags: dict[int, Any] = dict(_described(metadata))
+    # Pillow's compressing writer cannot write the directories that cameras add
+    nested = any(isinstance(value, dict) for value in tags.values())
+    if metadata.xmp:
+        tags[_XMP_TAG] = metadata.xmp
+    return _saved(
+        _as_image(photo, keeps_16=True), "TIFF", metadata, tiffinfo=tags,
+        compression="raw" if nested else "tiff_adobe_deflate",
+    )  # fmt: skip
+
+
+def _described(metadata: Metadata) -> Image.Exif:
+    exif = Image.Exif()
+    if metadata.exif:
+        exif.load(metadata.exif)
+    return describing(exif)
 
 
 def _tiff_16(photo: Photo, metadata: Metadata) -> bytes:
     """16-bit colour, which Pillow cannot write. Of EXIF the main directory is kept."""
     layers = photo.pixels if photo.alpha is None else np.dstack([photo.pixels, photo.alpha])
-    exif = Image.Exif()
-    if metadata.exif:
-        exif.load(metadata.exif)
     tags: list[tuple[int, int, int, str | bytes, bool]] = [
-        (tag, 2, 0, value, True) for tag, value in exif.items() if isinstance(value, str)
+        (tag, 2, 0, value, True)
+        for tag, value in _described(metadata).items()
+        if isinstance(value, str | bytes)
     ]
     if metadata.xmp:
-        tags.append((700, 1, len(metadata.xmp), metadata.xmp, True))
+        tags.append((_XMP_TAG, 1, len(metadata.xmp), metadata.xmp, True))
     buffer = io.BytesIO()
     tifffile.imwrite(
         buffer,
@@ -501,7 +559,7 @@ _FORMATS = {
     "JPEG": _Format("JPEG", ".jpg", _jpeg, 65_500),
     "WEBP": _Format("WebP", ".webp", _lossy("WEBP"), 16_383),
     "TIFF": _Format("TIFF", ".tiff", _tiff),
-    "AVIF": _Format("AVIF", ".avif", _lossy("AVIF"), 65_536),
+    "AVIF": _Format("AVIF", ".avif", _lossy("AVIF"), 32_768),
     "HEIF": _Format("HEIC", ".heic", _lossy("HEIF"), 16_384),
     "BMP": _Format("BMP", ".bmp", _bmp, 65_535),
 }
@@ -528,7 +586,11 @@ def preview(photo: Photo, folder: Path, longest_px: int, stem: str) -> Path:
     """A small sRGB picture that every browser shows: JPEG, or PNG where there is alpha."""
     image = _as_image(photo)
     image.thumbnail((longest_px, longest_px), Image.Resampling.BOX, reducing_gap=2)
-    shown = in_srgb(image.convert("RGB"), _colour_profile(photo))
+    profile = photo.metadata.icc_profile
+    space = profile_space(profile)
+    gray = space == "GRAY" and photo.monochrome
+    fits = gray or space == "RGB"
+    shown = in_srgb(image.convert("L" if gray else "RGB"), profile if fits else None)
     if photo.alpha is not None:
         shown.putalpha(image.getchannel("A"))
     suffix, name = (".jpg", "JPEG") if photo.alpha is None else (".png", "PNG")
@@ -541,8 +603,3 @@ def preview(photo: Photo, folder: Path, longest_px: int, stem: str) -> Path:
     finally:
         part.unlink(missing_ok=True)
     return path
-
-
-def _colour_profile(photo: Photo) -> bytes | None:
-    profile = photo.metadata.icc_profile
-    return profile if profile_space(profile) == "RGB" else None

@@ -3,7 +3,10 @@
 import io
 import logging
 import re
+import struct
+from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, replace
+from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from PIL import Image, ImageCms
@@ -15,24 +18,28 @@ from photoenhance_ui.photo import Metadata
 log = logging.getLogger(__name__)
 
 ORIENTATION = 0x0112
-EXIF_IFD, THUMBNAIL_IFD = 0x8769, 1
-PIXEL_X, PIXEL_Y, MAKER_NOTE = 0xA002, 0xA003, 0x927C
+EXIF_IFD, GPS_IFD = 0x8769, 0x8825
+PIXEL_X, PIXEL_Y, MAKER_NOTE, INTEROP = 0xA002, 0xA003, 0x927C, 0xA005
 JPEG_EXIF_LIMIT, JPEG_XMP_LIMIT = 65_000, 65_000  # bytes; one JPEG segment holds no more
+MOST_DPI = 65_535  # of a JPEG; the other formats hold more
 
 # A TIFF's first directory holds the layout of its pixels beside what EXIF knows.
-DESCRIBING_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298, 0x8769, 0x8825)
+DESCRIBING_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298, EXIF_IFD, GPS_IFD)
 
 # IPTC's word for a picture whose detail was in part made by a trained model.
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 OWN_NAMESPACE = "urn:photoenhance:1.0"
+_UNWRITABLE = (TypeError, ValueError, OverflowError, KeyError, AttributeError, struct.error)
 _OWN_DESCRIPTION = re.compile(
     r'\s*<rdf:Description[^>]*xmlns:photoenhance="' + re.escape(OWN_NAMESPACE) + r'"[^>]*/>'
 )
 _OTHER_SOURCE_TYPE = re.compile(
-    r'\s+\w+:DigitalSourceType="[^"]*"|<(\w+:DigitalSourceType)[^>]*>.*?</\1>', re.DOTALL
+    r"""\s+\w+:DigitalSourceType=("[^"]*"|'[^']*')"""
+    r"|<\w+:DigitalSourceType\b[^>]*/>|<(\w+:DigitalSourceType)\b[^>]*>.*?</\2>",
+    re.DOTALL,
 )
 _XMP_ORIENTATION = re.compile(
-    r'(tiff:Orientation(?:="|>)\s*)[1-8]'  # as attribute or as element
+    r"""(tiff:Orientation(?:=["']|>)\s*)[1-8]"""  # as attribute or as element
 )
 
 
@@ -54,7 +61,7 @@ def metadata_of(image: Image.Image) -> Metadata:
         icc_profile=image.info.get("icc_profile") or None,
         exif=_upright_exif(image),
         xmp=_upright_xmp(image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")),
-        dpi=(float(dpi[0]), float(dpi[1])) if dpi and all(d > 0 for d in dpi) else None,
+        dpi=(float(dpi[0]), float(dpi[1])) if dpi and all(0 < d <= MOST_DPI for d in dpi) else None,
     )
 
 
@@ -67,7 +74,7 @@ def orientation_of(image: Image.Image) -> int:
 def _upright_exif(image: Image.Image) -> bytes | None:
     exif = image.getexif()
     if image.format == "TIFF":
-        exif = _only_describing(exif)
+        exif = describing(exif)
     if not len(exif):
         return None
     if ORIENTATION in exif:
@@ -75,22 +82,43 @@ def _upright_exif(image: Image.Image) -> bytes | None:
     return _exif_bytes(exif)
 
 
-def _only_describing(exif: Image.Exif) -> Image.Exif:
+def describing(exif: Image.Exif) -> Image.Exif:
+    """EXIF without the tags that a TIFF's writer sets: what may stand in a TIFF's directory."""
     kept = Image.Exif()
     for tag in DESCRIBING_TAGS:
         if tag in exif:
-            kept[tag] = exif.get_ifd(tag) if tag in (0x8769, 0x8825) else exif[tag]
+            kept[tag] = dict(exif.get_ifd(tag)) if tag in (EXIF_IFD, GPS_IFD) else exif[tag]
+    kept.get(EXIF_IFD, {}).pop(INTEROP, None)  # a place in the file that it came from
+    _keep_letters(kept)
     return kept
 
 
 def _exif_bytes(exif: Image.Exif) -> bytes | None:
-    """The block without its thumbnail, which would show the photo as it was."""
+    """The block without its thumbnail, which would show the photo as it was.
+
+    Pillow writes a thumbnail's directory only where it was asked for, and nobody asks here.
+    """
     try:
-        exif.get_ifd(THUMBNAIL_IFD).clear()
+        _keep_letters(exif)
         return exif.tobytes()
-    except (TypeError, ValueError, OverflowError, KeyError, AttributeError) as error:
+    except _UNWRITABLE as error:
         log.info("exif_dropped reason=%s", type(error).__name__)
         return None
+
+
+def _keep_letters(exif: Image.Exif) -> None:
+    """Give back the bytes of texts that are not ASCII, of which Pillow would write "?"."""
+    for directory in _directories(exif):
+        for tag, value in list(directory.items()):
+            if isinstance(value, str) and not value.isascii():
+                directory[tag] = value.encode("latin-1", errors="replace")  # as Pillow read it
+
+
+def _directories(exif: Image.Exif) -> Iterator[MutableMapping[int, Any]]:
+    yield exif
+    for tag in (EXIF_IFD, GPS_IFD):
+        if tag in exif:
+            yield exif[tag] if isinstance(exif[tag], dict) else exif.get_ifd(tag)
 
 
 def _upright_xmp(xmp: bytes | str | None) -> bytes | None:
@@ -133,7 +161,7 @@ def with_note(xmp: bytes | None, note: Provenance) -> bytes:
     """The XMP packet with our description added; a fresh one where there is none to add to."""
     description = _description(note)
     text = "" if xmp is None else xmp.decode("utf-8", errors="replace")
-    if "</rdf:RDF>" in text and len(text) < JPEG_XMP_LIMIT - len(description):
+    if "</rdf:RDF>" in text and len(text.encode()) < JPEG_XMP_LIMIT - len(description):
         text = _OTHER_SOURCE_TYPE.sub("", _OWN_DESCRIPTION.sub("", text))
         return text.replace("</rdf:RDF>", f"{description}</rdf:RDF>", 1).encode()
     return (

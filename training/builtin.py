@@ -27,11 +27,20 @@ from photoenhance_ui.networks.basicsr_repair import repair
 from training.config import Architecture, Config
 from training.degrade import degrade
 from training.export import CHECKPOINT, CURVE, history, recipe_commit, write_pair
+from training.optimizer import Optimizers
 from training.photos import TrainingPhoto, batches_from, read_photos, refuse_overlap, split
+
+COLDEST = 0.005  # of the learning rate, at the end
+RANDOM_SHARE = 0.3  # of the usual random start, beside the channels that are passed on
 
 
 def build(architecture: Architecture) -> nn.Module:
-    """The untrained network; its last layer starts near zero, so it begins as plain enlarging."""
+    """The untrained network: it begins as plain enlarging.
+
+    Its last layer starts near zero, and each convolution of the body passes its channels on with
+    a little of a random one beside: the same as adding its input to its output, which a deep
+    network learns from sooner, without an addition when it is used.
+    """
     repair()
     from realesrgan.archs.srvgg_arch import SRVGGNetCompact
 
@@ -48,9 +57,12 @@ def build(architecture: Architecture) -> nn.Module:
             nn.init.kaiming_normal_(module.weight, a=0.25, nonlinearity="leaky_relu")
             assert module.bias is not None
             nn.init.zeros_(module.bias)
-    last = [module for module in network.modules() if isinstance(module, nn.Conv2d)][-1]
+    convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
     with torch.no_grad():
-        last.weight.mul_(0.1)
+        for convolution in convolutions[1:-1]:
+            passed_on = nn.init.dirac_(torch.empty_like(convolution.weight))
+            convolution.weight.mul_(RANDOM_SHARE).add_(passed_on)
+        convolutions[-1].weight.mul_(0.1)
     return network
 
 
@@ -72,9 +84,15 @@ def loss_of(output: Tensor, sharp: Tensor, config: Config) -> Tensor:
 
 
 def learning_rate(step: int, share: float, config: Config) -> float:
-    """Linear warm-up by steps, then half a cosine over the ``share`` 0..1 of the time budget."""
+    """Linear warm-up by steps, then even, then falling over the last part of the budget.
+
+    ``share`` 0..1 is the used part of the budget, ``config.cool_down`` that in which it falls in
+    a line to nearly nothing (Hu et al., MiniCPM, 2024). Before that a run can be stopped, and gone
+    on with under another budget, without having chosen its end at its start.
+    """
     warm = min(1.0, (step + 1) / config.warm_up_steps)
-    return config.learning_rate * warm * (0.005 + 0.995 * 0.5 * (1 + math.cos(math.pi * share)))
+    left = min(1.0, (1 - share) / config.cool_down) if config.cool_down > 0 else 1.0
+    return config.learning_rate * warm * max(left, COLDEST)
 
 
 @torch.no_grad()
@@ -106,9 +124,7 @@ class Run:
         self.device = device
         self.network = build(config.architecture).to(device)
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
-        self.optimizer = torch.optim.Adam(
-            self.network.parameters(), lr=config.learning_rate, betas=config.betas
-        )
+        self.optimizers = Optimizers(self.network, config.betas)
         self.step = 0
         self.seconds = 0.0
         self.stages = [[0, recipe_commit()]]
@@ -119,7 +135,7 @@ class Run:
         return {
             "raw": self.network.state_dict(),
             "average": self.average,
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": self.optimizers.state_dict(),
             "step": self.step,
             "seconds": self.seconds,
             "stages": self.stages,
@@ -140,7 +156,7 @@ class Run:
                 checkpoint, weights_only=True, map_location=self.device
             )
             self.network.load_state_dict(kept["raw"])
-            self.optimizer.load_state_dict(kept["optimizer"])
+            self.optimizers.load_state_dict(kept["optimizers"])
             self.average, self.step, self.seconds = kept["average"], kept["step"], kept["seconds"]
             self.stages = [*kept["stages"], [self.step, recipe_commit()]]
         elif raw is not None:
@@ -154,14 +170,12 @@ class Run:
 
     def learn(self, degraded: NDArray[np.uint8], sharp: NDArray[np.uint8], rate: float) -> float:
         """One step; gives the loss."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
         output = self.network(as_tensor(degraded, self.device))
         loss = loss_of(output, as_tensor(sharp, self.device), self.config)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.network.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
-        self.optimizer.step()
+        self.optimizers.step(rate)
         self.step += 1
         keep = min(self.config.ema, (self.step + 1) / (self.step + 10))
         with torch.no_grad():
@@ -272,6 +286,12 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, help="CPU threads; default: torch's own choice")
     parser.add_argument("--workers", type=int, default=1, help="threads that degrade patches")
     parser.add_argument("--learning-rate", type=float, default=Config.learning_rate)
+    parser.add_argument(
+        "--cool-down",
+        type=float,
+        default=Config.cool_down,
+        help="part of this run, 0..1, in which the learning rate falls; 0: it goes on later",
+    )
     return parser.parse_args(arguments)
 
 
@@ -280,7 +300,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = parsed(arguments)
     if given.threads:
         torch.set_num_threads(given.threads)
-    config = replace(Config(), learning_rate=given.learning_rate)
+    config = replace(Config(), learning_rate=given.learning_rate, cool_down=given.cool_down)
     photos = read_photos(given.photos)
     if given.exclude is not None:
         refuse_overlap(photos, read_photos(given.exclude))

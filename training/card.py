@@ -30,9 +30,9 @@ Sharp patches are made bad on the fly: blur (isotropic, anisotropic, motion, def
 by averaging or by other kernels, sharpening halos, noise (gray or coloured, Gaussian or growing
 with the light), JPEG or WebP, and for a part all of it once more. A share of {clean:.0%} is only
 made smaller, so that a good photo stays what it is. Loss: Charbonnier on the pixels plus the L1
-distance of the spectra. Adam, a short warm-up, then half a cosine over the time there was; the
-published weights are a moving average. Every number is in `training/config.py`, and as it was in
-this run in the file's own metadata (`config`)."""
+distance of the spectra. Muon for the body's kernels, Adam for the rest; a short warm-up, an even
+rate, and a fall to nearly nothing at the end; the published weights are a moving average. Every
+number is in `training/config.py`, and as it was in this run in the file's own metadata (`config`)."""
 
 LIMITS = """\
 - It was trained for a short time on two processor cores that other work shared; it is far from what

@@ -58,6 +58,8 @@ class Config:
     batch: int = 8
     learning_rate: float = 1e-3
     warm_up_steps: int = 200
+    cool_down: float = 0.3
+    """The last part of a run's budget, in which the learning rate falls."""
     betas: tuple[float, float] = (0.9, 0.99)
     ema: float = 0.999
     charbonnier_epsilon: float = 1e-3

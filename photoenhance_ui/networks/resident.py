@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from photoenhance_ui.catalogue import FINDERS, PARSERS, RESTORERS, Role
-from photoenhance_ui.errors import NetworkMissing, WeightsError
+from photoenhance_ui.errors import NetworkFailed, NetworkMissing, WeightsError
 from photoenhance_ui.networks.device import (
     Placement,
     dtype_of,
@@ -22,7 +22,7 @@ from photoenhance_ui.networks.finders import load_finder
 from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.networks.parsers import load_parser
 from photoenhance_ui.networks.restorers import load_restorer
-from photoenhance_ui.networks.upscalers import load_upscaler, warm_up
+from photoenhance_ui.networks.upscalers import BlendedUpscaler, load_upscaler, warm_up
 from photoenhance_ui.plan import EngineFacts, UpscalerFacts, choose_networks
 from photoenhance_ui.request import AUTO, RESAMPLE_ONLY, Precision
 from photoenhance_ui.settings import TILE_LADDER_PX, Settings
@@ -61,6 +61,7 @@ class Networks:
         usable = dict(installed)
         scales = {name: s for name in list(usable) if (s := self._scale(name, usable)) is not None}
         self._installed = usable
+        self._take_companions_in(usable)
         facts = self._facts_of(usable, scales)
         while (damaged := self._preload(facts)) is not None:
             del usable[damaged]
@@ -114,6 +115,24 @@ class Networks:
             del installed[name]
             return None
 
+    def _take_companions_in(self, usable: dict[str, Installed]) -> None:
+        """Load anew what was loaded alone and has a companion now; a damaged one is left out."""
+        with self._loading:
+            loaded = list(self._loaded.items())
+        for key, network in loaded:
+            found = usable.get(key.name)
+            companion = None if found is None else _companion(found, usable)
+            if companion is None or isinstance(network, BlendedUpscaler):
+                continue
+            try:
+                blended = self._load(key, usable)
+            except WeightsError as error:
+                log.warning("weights_refused name=%s code=%s", companion.name, error.code)
+                del usable[companion.name]
+            else:
+                with self._loading:
+                    self._loaded[key] = blended
+
     def _facts_of(
         self, installed: Mapping[str, Installed], scales: Mapping[str, int]
     ) -> EngineFacts:
@@ -158,11 +177,11 @@ class Networks:
                 continue
             try:
                 network = self._network(role, name, facts.default_precision)
-            except WeightsError as error:
+                if role is Role.UPSCALER:
+                    warm_up(network)
+            except (WeightsError, NetworkFailed) as error:
                 log.warning("weights_refused name=%s code=%s", name, error.code)
                 return name
-            if role is Role.UPSCALER:
-                warm_up(network)
         return None
 
 

@@ -13,7 +13,7 @@ from photoenhance_ui.errors import WeightsDamaged
 from photoenhance_ui.networks.basicsr_repair import repair
 from photoenhance_ui.networks.device import Placement
 from photoenhance_ui.networks.interfaces import Upscaler
-from photoenhance_ui.networks.state_dicts import fill, load_state_dict, read_metadata
+from photoenhance_ui.networks.state_dicts import damaged, fill, load_state_dict, read_metadata
 from photoenhance_ui.networks.tensors import to_pixels, to_tensor
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.weights import Installed
@@ -144,8 +144,11 @@ def _srvgg(features: int, convolutions: int, scale: int) -> nn.Module:
 def _load_builtin(found: Installed, placement: Placement) -> Upscaler:
     """The embedded network tells its own shape, so that it can be retrained at another."""
     shape = read_metadata(found.path)
-    scale = int(shape["scale"])
-    network = _srvgg(int(shape["num_feat"]), int(shape["num_conv"]), scale)
+    try:
+        scale = int(shape["scale"])
+        network = _srvgg(int(shape["num_feat"]), int(shape["num_conv"]), scale)
+    except Exception as error:  # a person's own file may say anything
+        raise damaged(found.path) from error
     network = fill(network, load_state_dict(found.path), found.path)
     return TorchUpscaler(found.name, scale, placement.settle(network), placement)
 
@@ -159,7 +162,9 @@ def _load_own(found: Installed, placement: Placement) -> Upscaler:
     except Exception as error:
         raise _not_an_upscaler(found.path) from error
     is_upscaler = isinstance(model, spandrel.ImageModelDescriptor) and model.scale >= 1
-    if not is_upscaler or (model.input_channels, model.output_channels) != (3, 3):
+    if not is_upscaler or model.purpose == "FaceSR":
+        raise _not_an_upscaler(found.path)
+    if (model.input_channels, model.output_channels) != (3, 3):
         raise _not_an_upscaler(found.path)
     network = placement.settle(_Called(model))
     multiple = max(1, model.size_requirements.multiple_of)

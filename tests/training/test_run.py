@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from tests.conftest import skimage_photo
-from training.builtin import Budget, Run, learning_rate, train
+from training.builtin import Budget, Run, build, learning_rate, train
 from training.config import Architecture, Config
 from training.export import CHECKPOINT, CURVE, curve_points, raw_beside, write_pair
 from training.export import main as export
@@ -154,14 +154,29 @@ def test_a_checkpoint_is_exported_while_the_run_goes_on(
     assert target.stat().st_mode & 0o044  # others may read it
 
 
-def test_the_rate_warms_up_and_cools_down() -> None:
+def test_the_rate_warms_up_stays_and_cools_down() -> None:
     config = Config()
     first, warm = (learning_rate(step, 0.0, config) for step in (0, config.warm_up_steps))
     assert first < 0.01 * config.learning_rate
     assert warm == pytest.approx(config.learning_rate)
-    cooling = [learning_rate(10**6, share, config) for share in (0.1, 0.5, 0.9, 1.0)]
+    assert learning_rate(10**6, 1 - config.cool_down, config) == pytest.approx(warm)
+    shares = [1 - config.cool_down * left for left in (0.9, 0.5, 0.1, 0.0)]
+    cooling = [learning_rate(10**6, share, config) for share in shares]
     assert cooling == sorted(cooling, reverse=True)
     assert cooling[-1] < 0.01 * config.learning_rate
+
+
+def test_without_a_cool_down_the_rate_stays_for_a_later_run() -> None:
+    config = dataclasses.replace(Config(), cool_down=0.0)
+    assert learning_rate(10**6, 1.0, config) == pytest.approx(config.learning_rate)
+
+
+def test_an_untrained_network_is_plain_enlarging() -> None:
+    torch.manual_seed(0)
+    picture = torch.rand(1, 3, 12, 12)
+    plain = torch.nn.functional.interpolate(picture, scale_factor=4, mode="nearest")
+    apart = build(Config().architecture)(picture) - plain
+    assert float(apart.detach().abs().mean()) < 0.15
 
 
 def test_the_budget_ends_with_the_first_of_time_and_steps() -> None:
