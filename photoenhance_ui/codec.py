@@ -10,7 +10,7 @@ import re
 import struct
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ from photoenhance_ui.metadata import (
     orientation_of,
     profile_space,
     srgb_profile,
+    without_orientation,
 )
 from photoenhance_ui.photo import Metadata, Photo, Pixels, white_of
 from photoenhance_ui.request import OutputFormat
@@ -178,9 +179,8 @@ def _damaged() -> PhotoDamaged:
 def _no_picture(path: Path) -> NotAPhoto | PhotoDamaged:
     with path.open("rb") as file:
         head = file.read(512)
-    webp = head.startswith(b"RIFF") and head[8:12] in (b"", b"WEBP")  # sounds are RIFF too
-    known = head.startswith(_MAGIC) and not _is_text(head)
-    if known or webp or head[4:12] in (b"ftypavif", b"ftypheic", b"ftypmif1"):
+    webp = head.startswith(b"RIFF") and b"WEBP".startswith(head[8:12])  # sounds are RIFF too
+    if head.startswith(_MAGIC) or webp or head[4:12] in (b"ftypavif", b"ftypheic", b"ftypmif1"):
         return _damaged()
     kind = next((kind for magic, kind in _OTHER_KINDS if head.startswith(magic)), None)
     if kind is None:
@@ -320,7 +320,7 @@ def write_photo(
     target = _FORMATS[_format_name(photo.file_format, output_format)]
     if max(photo.size.width, photo.size.height) > target.longest_side_px:
         raise OutputNotWritable(
-            f"A {target.label} file holds at most {target.longest_side_px} pixels a side; the "
+            f"{target.label} holds at most {target.longest_side_px} pixels a side; the "
             f"result has {photo.size}. Choose PNG or TIFF, or a smaller scale."
         )
     metadata = for_result(photo.metadata, photo.size, keep_metadata, provenance)
@@ -445,7 +445,7 @@ def _tiff_16(photo: Photo, metadata: Metadata) -> bytes:
     tags: list[tuple[int, int, int, str | bytes, bool]] = [
         (tag, 2, 0, value, True)
         for tag, value in _described(metadata).items()
-        if isinstance(value, str | bytes)
+        if isinstance(value, str)
     ]
     if metadata.xmp:
         tags.append((_XMP_TAG, 1, len(metadata.xmp), metadata.xmp, True))
@@ -482,6 +482,9 @@ def _lossy(pillow_name: str) -> Callable[[Photo, Metadata, int], bytes]:
         image = _as_image(photo)
         if image.mode in ("L", "LA"):
             image, metadata = _in_colour(image, metadata)
+        if pillow_name == "AVIF" and metadata.exif:
+            # to leave orientation out, its writer would write the block anew, in ASCII
+            metadata = replace(metadata, exif=without_orientation(metadata.exif))
         extra = {"xmp": metadata.xmp} if metadata.xmp else {}
         return _saved(image, pillow_name, metadata, quality=quality, **extra)
 
@@ -598,7 +601,7 @@ def preview(photo: Photo, folder: Path, longest_px: int, stem: str) -> Path:
     path = folder / safe_name(stem, suffix)
     part = folder / f".{uuid.uuid4().hex}.part"
     try:
-        shown.save(part, name, quality=88)
+        part.write_bytes(_saved(shown, name, Metadata(), quality=88))
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

@@ -6,6 +6,7 @@ import re
 import struct
 from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
@@ -106,12 +107,26 @@ def _exif_bytes(exif: Image.Exif) -> bytes | None:
         return None
 
 
+class _Letters(str):
+    """Text that Pillow read as Latin-1; it gives back its bytes, not "?" for what is not ASCII."""
+
+    def encode(self, _encoding: str = "", _errors: str = "") -> bytes:
+        return super().encode("latin-1", errors="replace")
+
+
+def without_orientation(block: bytes) -> bytes | None:
+    """The EXIF block without a word on orientation; None where it says nothing else."""
+    exif = Image.Exif()
+    exif.load(block)
+    exif.pop(ORIENTATION, None)
+    return _exif_bytes(exif) if len(exif) else None
+
+
 def _keep_letters(exif: Image.Exif) -> None:
-    """Give back the bytes of texts that are not ASCII, of which Pillow would write "?"."""
     for directory in _directories(exif):
         for tag, value in list(directory.items()):
-            if isinstance(value, str) and not value.isascii():
-                directory[tag] = value.encode("latin-1", errors="replace")  # as Pillow read it
+            if isinstance(value, str):
+                directory[tag] = _Letters(value)
 
 
 def _directories(exif: Image.Exif) -> Iterator[MutableMapping[int, Any]]:
@@ -147,7 +162,7 @@ def _exif_of_size(block: bytes | None, size: Size) -> bytes | None:
         return None
     exif = Image.Exif()
     exif.load(block)
-    details = exif.get_ifd(EXIF_IFD)
+    details = exif.get_ifd(EXIF_IFD) if EXIF_IFD in exif else {}
     if PIXEL_X in details or PIXEL_Y in details:
         details[PIXEL_X], details[PIXEL_Y] = size.width, size.height
     written = _exif_bytes(exif)
@@ -197,8 +212,9 @@ def profile_space(icc_profile: bytes | None) -> str | None:
     return icc_profile[16:20].decode("ascii", errors="replace").strip()
 
 
+@cache
 def srgb_profile() -> bytes:
-    """The standard profile, as bytes."""
+    """The standard profile, as bytes; always the same ones, although they tell a time."""
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 

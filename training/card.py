@@ -32,7 +32,8 @@ with the light), JPEG or WebP, and for a part all of it once more. A share of {c
 made smaller, so that a good photo stays what it is. Loss: Charbonnier on the pixels plus the L1
 distance of the spectra. Muon for the body's kernels, Adam for the rest; a short warm-up, an even
 rate, and a fall to nearly nothing at the end; the published weights are a moving average. Every
-number is in `training/config.py`, and as it was in this run in the file's own metadata (`config`)."""
+number is in `training/config.py`, and as it was in this run in the metadata of the file
+(`config`)."""
 
 LIMITS = """\
 - It was trained for a short time on two processor cores that other work shared; it is far from what
