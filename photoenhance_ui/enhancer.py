@@ -101,6 +101,8 @@ def _enlarged(
 ) -> Generator[Work | Event, Any, Pixels]:
     """The photo at the output's size, tile by tile."""
     if plan.upscaler is None:
+        if total:  # the last face is done
+            yield Progress(Stage.ENLARGING, total, total)
         return resized(photo.pixels, plan.output)
     scale = plan.network_scale
     whole = np.empty((plan.source.height * scale, plan.source.width * scale, 3), photo.pixels.dtype)

@@ -178,7 +178,9 @@ def parse_settings(
     arguments: Sequence[str] | None = None, environment: Mapping[str, str] | None = None
 ) -> Settings:
     """Settings of the page from the command line."""
-    parser = argparse.ArgumentParser(prog="app.py", description="PhotoEnhance: the page.")
+    parser = argparse.ArgumentParser(
+        prog="app.py", description="PhotoEnhance: the page.", allow_abbrev=False
+    )
     add_flags(parser, page=True)
     try:
         return settings_from(vars(parser.parse_args(arguments)), environment)

@@ -95,7 +95,7 @@ def build_page(service: Service) -> gr.Blocks:
     page = Page(service)
     blocks = gr.Blocks(title=text("title"), analytics_enabled=False)
     with blocks:
-        screen = _screen(service, page)
+        screen = _screen(service)
         _wire_batch(page, screen, service.settings.handlers)
         _wire_closeup(page, screen)
         _wire_page(blocks, page, screen)
@@ -103,7 +103,7 @@ def build_page(service: Service) -> gr.Blocks:
     return blocks
 
 
-def _screen(service: Service, page: Page) -> Screen:
+def _screen(service: Service) -> Screen:
     token = gr.BrowserState(None, storage_key=STORAGE_KEY, secret=service.owners.storage_secret)
     gr.HTML(_header_html(), elem_id="pe-header")
     banner = gr.HTML(elem_id="pe-networks")
