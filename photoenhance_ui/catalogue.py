@@ -172,8 +172,8 @@ PARSERS = ("parsing_parsenet", "parsing_bisenet")
 """What ``auto`` takes of the face networks, best first."""
 
 _EVERY_DEVICE = (
+    "realesr-general-wdn-x4v3",  # first: alone it is no choice, so no photo sees half a pair
     "realesr-general-x4v3",
-    "realesr-general-wdn-x4v3",
     "detection_Resnet50_Final",
     "GFPGANv1.4",
     "parsing_parsenet",
