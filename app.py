@@ -5,9 +5,7 @@ import os
 import sys
 from collections.abc import MutableMapping, Sequence
 
-from photoenhance_ui.settings import PROJECT_DIR, parse_settings
-
-STATE_DIR = PROJECT_DIR / "state"
+from photoenhance_ui.settings import STATE_DIR, parse_settings
 
 
 def prepare_environment(environment: MutableMapping[str, str]) -> None:

@@ -47,6 +47,8 @@ class WeightFile:
     """Upscalers: the whole factor by which they enlarge."""
     blocks: int | None = None
     """Upscalers: RRDB blocks, or convolutions in the body of an SRVGG."""
+    operations_per_pixel: float | None = None
+    """Upscalers: multiply-adds for each pixel of the photo, counted on the architecture."""
     companion: str | None = None
     """Name of a file that is only used together with this one."""
     chosen_alone: bool = True
@@ -103,33 +105,33 @@ CATALOGUE: tuple[WeightFile, ...] = (
         "RealESRGAN_x2plus.pth", f"{_REAL}/v0.2.1/RealESRGAN_x2plus.pth", 67061725,
         "49fafd45f8fd7aa8d31ab2a22d14d91b536c34494a5cfe31eb5d89c2fa266abb",
         "BSD-3-Clause", Role.UPSCALER, Architecture.RRDB,
-        "Photos, twice as large", scale=2, blocks=23,
+        "Photos, twice as large", scale=2, blocks=23, operations_per_pixel=4.48e6,
     ),
     WeightFile(
         "RealESRGAN_x4plus.pth", f"{_REAL}/v0.1.0/RealESRGAN_x4plus.pth", 67040989,
         "4fa0d38905f75ac06eb49a7951b426670021be3018265fd191d2125df9d682f1",
         "BSD-3-Clause", Role.UPSCALER, Architecture.RRDB,
-        "Photos, four times as large", scale=4, blocks=23,
+        "Photos, four times as large", scale=4, blocks=23, operations_per_pixel=17.93e6,
     ),
     WeightFile(
         "realesr-general-x4v3.pth", f"{_REAL}/v0.2.5.0/realesr-general-x4v3.pth", 4885111,
         "8dc7edb9ac80ccdc30c3a5dca6616509367f05fbc184ad95b731f05bece96292",
         "BSD-3-Clause", Role.UPSCALER, Architecture.SRVGG,
         "Photos, four times as large, fast, with adjustable denoising",
-        scale=4, blocks=32, companion="realesr-general-wdn-x4v3",
+        scale=4, blocks=32, operations_per_pixel=1.21e6, companion="realesr-general-wdn-x4v3",
     ),
     WeightFile(
         "realesr-general-wdn-x4v3.pth", f"{_REAL}/v0.2.5.0/realesr-general-wdn-x4v3.pth", 4885111,
         "1641f8c4464b9f097c9fdda5589273713f67cf59f3d909e0bd688f0cee269dca",
         "BSD-3-Clause", Role.UPSCALER, Architecture.SRVGG,
         "The other end of the denoising of realesr-general-x4v3",
-        scale=4, blocks=32, chosen_alone=False,
+        scale=4, blocks=32, operations_per_pixel=1.21e6, chosen_alone=False,
     ),
     WeightFile(
         "RealESRGAN_x4plus_anime_6B.pth", f"{_REAL}/v0.2.2.4/RealESRGAN_x4plus_anime_6B.pth",
         17938799, "f872d837d3c90ed2e05227bed711af5671a6fd1c9f7d7e91c911a61f155e99da",
         "BSD-3-Clause", Role.UPSCALER, Architecture.RRDB,
-        "Illustrations, four times as large", scale=4, blocks=6,
+        "Illustrations, four times as large", scale=4, blocks=6, operations_per_pixel=5.70e6,
     ),
     WeightFile(
         "detection_Resnet50_Final.pth", f"{_FACEXLIB}/v0.1.0/detection_Resnet50_Final.pth",

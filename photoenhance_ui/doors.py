@@ -21,7 +21,6 @@ def status_report(facts: EngineFacts, downloads: Sequence[DownloadState]) -> dic
         "device": facts.device,
         "device_name": facts.device_name,
         "precision": facts.default_precision,
-        "precisions": list(facts.precisions),
         "networks": {
             "upscalers": sorted(facts.upscalers),
             "finder": facts.finder,

@@ -28,7 +28,7 @@ from photoenhance_ui.events import (
 from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Photo
-from photoenhance_ui.plan import Choice, EngineFacts, Plan, make_plan
+from photoenhance_ui.plan import Choice, EngineFacts, Plan, make_plan, operations, wants_fast
 from photoenhance_ui.request import Request
 from photoenhance_ui.scheduler import Scheduler
 from photoenhance_ui.settings import Settings
@@ -118,12 +118,13 @@ class Engine:
 
     def _accept(self, job: _Job) -> None:
         job.events.put(Queued())
+        cost = operations(job.photo.size, job.choice, job.request, self._networks.facts())
         with self._changed:
             if self._closed:
                 job.events.put(_stopped())
                 return
             self._jobs[job.id] = job
-            self._scheduler.add(job.owner, job.id)
+            self._scheduler.add(job.owner, job.id, cost)
             self._changed.notify_all()
 
     def _next(self) -> _Job | None:
@@ -151,11 +152,20 @@ class Engine:
             if job.cancelled.is_set():
                 yield Cancelled()
                 return
-            plan = make_plan(job.photo.size, job.request, job.choice, self._networks.facts())
+            plan = self._plan(job)
             yield Started(plan.networks, plan.precision, plan.warnings)
             yield from self._composed(job, plan)
         except Exception as error:  # noqa: BLE001 - isolates one photo from all others
             yield failed_by(error, log, f"job={job.id}")
+
+    def _plan(self, job: _Job) -> Plan:
+        facts, upscaler = self._networks.facts(), job.choice.upscaler
+        runs_fast = (
+            upscaler in facts.upscalers
+            and wants_fast(job.request, facts)
+            and self._networks.runs_fast(upscaler, job.request.denoise)
+        )
+        return make_plan(job.photo.size, job.request, job.choice, facts, runs_fast=runs_fast)
 
     def _composed(self, job: _Job, plan: Plan) -> Iterator[Event]:
         """Drive the enhancer: run the work it asks for, pass its events on, look for cancel."""

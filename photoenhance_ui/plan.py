@@ -8,8 +8,12 @@ from photoenhance_ui.geometry import Size, Tile, tiles_of
 from photoenhance_ui.request import AUTO, RESAMPLE_ONLY, Faces, Precision, Request
 from photoenhance_ui.settings import TILE_LADDER_PX
 
-OVERLAP_PX = 32  # context around a tile; beyond it the networks' answers hardly change
+OVERLAP_PX = 32  # most context around a tile; beyond it the networks' answers hardly change
 BUILTIN = "builtin"
+FACE_OPERATIONS = 432e9
+"""Multiply-adds of GFPGAN and ParseNet for one face."""
+CPU_TILE_OPERATIONS = 0.7e12
+"""Multiply-adds of a tile: a few seconds on two cores."""
 
 CPU_UPSCALERS = ("realesr-general-x4v3", BUILTIN)
 GPU_UPSCALERS = (
@@ -25,6 +29,10 @@ class UpscalerFacts:
     scale: int
     companion: str | None = None
     """The network that it is blended with for the Request's ``denoise``; None: no such choice."""
+    operations_per_pixel: float = 1e6
+    """Multiply-adds for each pixel of the photo."""
+    overlap_px: int = OVERLAP_PX
+    """Context that a tile needs on each side."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +46,10 @@ class EngineFacts:
     finder: str | None = None
     restorer: str | None = None
     parser: str | None = None
-    precisions: tuple[str, ...] = (Precision.EXACT.value,)
-    """The precisions that this device runs."""
     default_precision: str = Precision.EXACT.value
-    tile_px: int = TILE_LADDER_PX[0]
+    """What a request's ``auto`` means."""
+    tile_px: int | None = None
+    """Side of a tile where the settings fix it; None: by network and device."""
     max_output_pixels: int = 256_000_000
     weights_warnings: Mapping[str, str] = field(default_factory=dict)
     """Network name -> a sentence that every report which used it must carry."""
@@ -116,16 +124,21 @@ def make_plan(
     choice: Choice,
     facts: EngineFacts,
     *,
+    runs_fast: bool = False,
     tile_px: int | None = None,
-    overlap_px: int = OVERLAP_PX,
+    overlap_px: int | None = None,
 ) -> Plan:
-    """Plan one photo. Raises NetworkMissing where the named upscaler is not installed."""
+    """Plan one photo. Raises NetworkMissing where the named upscaler is not installed.
+
+    ``runs_fast`` tells that the upscaler has a fast form here that is proven; ``tile_px`` and
+    ``overlap_px`` take the place of what the facts say.
+    """
     upscaler = _upscaler_facts(choice.upscaler, facts)
     warnings: list[str] = []
     scale = _allowed_scale(source, request.scale, facts.max_output_pixels, warnings)
     faces = _possible_faces(request, choice, warnings)
     with_faces = faces is not Faces.NONE
-    precision = _possible_precision(request, facts, warnings)
+    precision = _possible_precision(request, choice, facts, runs_fast, warnings)
     companion = None if upscaler is None else upscaler.companion
     if companion is None and request.denoise != Request.denoise:
         what = "Resampling" if upscaler is None else choice.upscaler
@@ -138,7 +151,7 @@ def make_plan(
         companion=companion,
         network_scale=1 if upscaler is None else upscaler.scale,
         denoise=0.0 if companion is None else request.denoise,
-        tiles=() if upscaler is None else tiles_of(source, tile_px or facts.tile_px, overlap_px),
+        tiles=_tiles(source, upscaler, facts, tile_px, overlap_px),
         faces=faces,
         finder=choice.finder if with_faces else None,
         restorer=choice.restorer if with_faces else None,
@@ -148,6 +161,36 @@ def make_plan(
     )
     told = [facts.weights_warnings[n] for n in plan.networks if n in facts.weights_warnings]
     return replace(plan, warnings=(*warnings, *told))
+
+
+def operations(source: Size, choice: Choice, request: Request, facts: EngineFacts) -> float:
+    """Multiply-adds that a photo will about need, for taking turns; faces are not known yet."""
+    upscaler = facts.upscalers.get(choice.upscaler)
+    background = 0.0 if upscaler is None else source.pixels * upscaler.operations_per_pixel
+    with_faces = request.faces is not Faces.NONE and choice.finder and choice.restorer
+    return source.pixels + background + (FACE_OPERATIONS if with_faces else 0.0)
+
+
+def _tiles(
+    source: Size,
+    upscaler: UpscalerFacts | None,
+    facts: EngineFacts,
+    tile_px: int | None,
+    overlap_px: int | None,
+) -> tuple[Tile, ...]:
+    if upscaler is None:
+        return ()
+    side = tile_px or facts.tile_px or tile_px_for(upscaler, facts.device)
+    return tiles_of(source, side, upscaler.overlap_px if overlap_px is None else overlap_px)
+
+
+def tile_px_for(upscaler: UpscalerFacts, device: str) -> int:
+    """The largest tile of the ladder that a CPU computes soon enough for a cancel to be felt."""
+    if device != "cpu":
+        return TILE_LADDER_PX[0]
+    most_pixels = CPU_TILE_OPERATIONS / upscaler.operations_per_pixel
+    fitting = (px for px in TILE_LADDER_PX if px * px <= most_pixels)
+    return next(fitting, TILE_LADDER_PX[-1])
 
 
 def _upscaler_facts(name: str, facts: EngineFacts) -> UpscalerFacts | None:
@@ -191,13 +234,21 @@ def _possible_faces(request: Request, choice: Choice, warnings: list[str]) -> Fa
     return Faces.NONE
 
 
-def _possible_precision(request: Request, facts: EngineFacts, warnings: list[str]) -> str:
+def wants_fast(request: Request, facts: EngineFacts) -> bool:
+    """Whether the request is for the fast form, where there is one."""
     if request.precision is Precision.AUTO:
-        return facts.default_precision
-    if request.precision.value in facts.precisions:
-        return request.precision.value
-    warnings.append(
-        f"Precision {request.precision.value} brings nothing on this device "
-        f"({facts.device}); {facts.default_precision} was used."
-    )
-    return facts.default_precision
+        return facts.default_precision == Precision.FAST.value
+    return request.precision is Precision.FAST
+
+
+def _possible_precision(
+    request: Request, choice: Choice, facts: EngineFacts, runs_fast: bool, warnings: list[str]
+) -> str:
+    if not wants_fast(request, facts):
+        return Precision.EXACT.value
+    if runs_fast:
+        return Precision.FAST.value
+    if request.precision is Precision.FAST:
+        what = "Resampling" if choice.upscaler == RESAMPLE_ONLY else choice.upscaler
+        warnings.append(f"{what} has no fast form here that is near enough; exact was used.")
+    return Precision.EXACT.value

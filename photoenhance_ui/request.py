@@ -85,8 +85,8 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "precision", Precision.AUTO, Precision,
-        "`exact` computes in 32-bit floating point, `fast` in 16-bit where the device gains "
-        "from it, `auto` chooses.",
+        "`exact` computes in 32 bits. `fast` computes the upscaler in 8 bits on a CPU and in 16 on "
+        "a GPU, where that is measured to be near enough. `auto` takes `fast` where it can.",
         choices=tuple(Precision),
     ),
     Option(

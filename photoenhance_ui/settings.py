@@ -10,6 +10,8 @@ from typing import Any
 from photoenhance_ui.errors import InvalidSetting
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
+STATE_DIR = PROJECT_DIR / "state"
+"""What a program keeps between starts and can lose."""
 EMBEDDED_WEIGHTS_DIR = PROJECT_DIR / "weights"
 """Where the committed built-in network lies, whatever ``weights_dir`` says."""
 
@@ -62,6 +64,8 @@ FLAGS: tuple[Flag, ...] = (
     Flag("precision", "auto", str, "What the precision `auto` of a request means.",
          choices=PRECISIONS),
     Flag("weights_dir", EMBEDDED_WEIGHTS_DIR, Path, "Where network files are kept and looked for."),
+    Flag("cache_dir", STATE_DIR / "networks", Path,
+         "Where what was measured of networks is kept between starts."),
     Flag("trust_weights", False, bool,
          "Load a file with a known name and unknown bytes; every report then warns of it."),
     Flag("face_detector", "auto", str, "The network that finds faces.", choices=FACE_DETECTORS),
@@ -95,6 +99,7 @@ class Settings:
     device: str = "auto"
     precision: str = "auto"
     weights_dir: Path = EMBEDDED_WEIGHTS_DIR
+    cache_dir: Path = STATE_DIR / "networks"
     trust_weights: bool = False
     face_detector: str = "auto"
     tile_px: str = "auto"

@@ -48,10 +48,13 @@ def photo_file(tmp_path: Path) -> PhotoMaker:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Offline, on the CPU, with no weights but the built-in ones."""
+    """Offline, on the CPU, with no weights but the built-in ones, computed exactly."""
     folder = tmp_path / "weights"
     folder.mkdir()
-    return Settings(device="cpu", offline=True, weights_dir=folder, tile_px="128")
+    return Settings(
+        device="cpu", offline=True, weights_dir=folder, tile_px="128", precision="exact",
+        cache_dir=tmp_path / "cache",
+    )  # fmt: skip
 
 
 @pytest.fixture

@@ -34,7 +34,6 @@ FACTS = EngineFacts(
     finder="finder",
     restorer="restorer",
     parser="parser",
-    precisions=("exact", "fast"),
     default_precision="exact",
     tile_px=128,
 )
@@ -52,10 +51,11 @@ OTHER_VALUES: dict[str, Any] = {
 }
 
 
-def plan_of(request: Request, facts: EngineFacts = FACTS, source: Size = SOURCE) -> Plan:
-    return make_plan(
-        source, request, choose_networks(request.upscaler, request.scale, facts), facts
-    )
+def plan_of(
+    request: Request, facts: EngineFacts = FACTS, source: Size = SOURCE, runs_fast: bool = True
+) -> Plan:
+    choice = choose_networks(request.upscaler, request.scale, facts)
+    return make_plan(source, request, choice, facts, runs_fast=runs_fast)
 
 
 @pytest.mark.parametrize("name", [f.name for f in fields(Request) if f.name not in FILE_ONLY])
@@ -153,11 +153,15 @@ def test_denoise_without_effect_is_a_warning(upscaler: str) -> None:
     assert plan_of(Request(upscaler=GENERAL, denoise=0.9)).warnings == ()
 
 
-def test_a_precision_that_the_device_lacks_is_a_warning() -> None:
-    exact_only = replace(FACTS, device="cpu", precisions=("exact",))
-    plan = plan_of(Request(precision=Precision.FAST), exact_only)
+@pytest.mark.parametrize("upscaler", [X4, RESAMPLE_ONLY])
+def test_fast_without_a_proven_form_is_exact_and_told_to_who_asked_for_it(upscaler: str) -> None:
+    asked = plan_of(Request(upscaler=upscaler, precision=Precision.FAST), runs_fast=False)
+    assert asked.precision == "exact"
+    assert any("no fast form" in warning for warning in asked.warnings)
+    left_to_us = replace(FACTS, default_precision="fast")
+    plan = plan_of(Request(upscaler=upscaler), left_to_us, runs_fast=False)
     assert plan.precision == "exact"
-    assert any("fast" in warning for warning in plan.warnings)
+    assert plan.warnings == ()
 
 
 def test_auto_precision_is_that_of_the_engine() -> None:

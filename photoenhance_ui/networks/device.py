@@ -54,15 +54,8 @@ def name_of(device: torch.device) -> str:
     return f"CPU ({torch.get_num_threads()} threads)"
 
 
-def precisions_of(device: torch.device) -> tuple[str, ...]:
-    """16-bit is offered where it is faster; on CPUs it is slower than 32-bit."""
-    if device.type == "cpu":
-        return (Precision.EXACT.value,)
-    return (Precision.EXACT.value, Precision.FAST.value)
-
-
 def dtype_of(precision: str) -> torch.dtype:
-    """The type that upscalers use for a precision."""
+    """The type that upscalers in torch use for a precision."""
     return torch.float16 if precision == Precision.FAST.value else torch.float32
 
 

@@ -39,6 +39,21 @@ class Upscaler(Protocol):
     name: str
     scale: int
 
+    @property
+    def operations_per_pixel(self) -> float:
+        """About how many multiply-adds each pixel of the photo costs."""
+        ...
+
+    @property
+    def receptive_px(self) -> int | None:
+        """How far around a pixel its result depends on the photo; None: nobody knows."""
+        ...
+
+    @property
+    def is_blended(self) -> bool:
+        """Whether ``denoise`` has an effect."""
+        ...
+
     def __call__(self, images: Pixels, denoise: float) -> Pixels:
         """(N, H, W, 3) -> (N, H*scale, W*scale, 3). ``denoise`` 0..1, used where it can be."""
         ...

@@ -3,34 +3,35 @@
 import logging
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from photoenhance_ui.catalogue import FINDERS, PARSERS, RESTORERS, Role
 from photoenhance_ui.errors import NetworkFailed, NetworkMissing, WeightsError
+from photoenhance_ui.networks.compiled import CompiledUpscaler
 from photoenhance_ui.networks.device import (
     Placement,
     dtype_of,
     errors_told,
     find_device,
     name_of,
-    precisions_of,
 )
 from photoenhance_ui.networks.finders import load_finder
-from photoenhance_ui.networks.interfaces import Work
+from photoenhance_ui.networks.interfaces import Upscaler, Work
 from photoenhance_ui.networks.parsers import load_parser
+from photoenhance_ui.networks.proofs import Proofs, crops, is_near, likeness_db
 from photoenhance_ui.networks.restorers import load_restorer
-from photoenhance_ui.networks.upscalers import BlendedUpscaler, load_upscaler, warm_up
-from photoenhance_ui.plan import EngineFacts, UpscalerFacts, choose_networks
-from photoenhance_ui.request import AUTO, RESAMPLE_ONLY, Precision
-from photoenhance_ui.settings import TILE_LADDER_PX, Settings
+from photoenhance_ui.networks.upscalers import compile_upscaler, load_upscaler, warm_up
+from photoenhance_ui.plan import OVERLAP_PX, EngineFacts, UpscalerFacts, choose_networks
+from photoenhance_ui.request import AUTO, RESAMPLE_ONLY, Precision, Request
+from photoenhance_ui.settings import Settings
 from photoenhance_ui.weights import Installed
 
 log = logging.getLogger(__name__)
 
-CPU_TILE_PX = 256  # small steps of progress, and a cancel that is soon felt
+SELF_TEST_CROPS = 4
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,10 @@ class Networks:
         self._settings = settings
         self._device = find_device(settings.device)
         self._loaded: dict[_Key, Any] = {}
-        self._loading = threading.Lock()
+        self._proofs = Proofs(settings.cache_dir / "proofs")
+        self._proven: dict[tuple[str, float], bool] = {}
+        self._proving = threading.Lock()
+        self._loading = threading.RLock()  # a fast form is made from the exact one
         self._installed: dict[str, Installed] = {}
         self._facts = self._facts_of({}, {})
         self.refresh(installed)
@@ -59,15 +63,48 @@ class Networks:
     def refresh(self, installed: Mapping[str, Installed]) -> None:
         """Take new files in: load what ``auto`` now wants, then tell of them all at once."""
         usable = dict(installed)
-        scales = {name: s for name in list(usable) if (s := self._scale(name, usable)) is not None}
+        upscalers = {
+            name: found
+            for name in list(usable)
+            if (found := self._upscaler_facts(name, usable)) is not None
+        }
         self._installed = usable
         self._take_companions_in(usable)
-        facts = self._facts_of(usable, scales)
+        facts = self._facts_of(usable, upscalers)
         while (damaged := self._preload(facts)) is not None:
             del usable[damaged]
-            scales.pop(damaged, None)
-            facts = self._facts_of(usable, scales)
+            upscalers.pop(damaged, None)
+            facts = self._facts_of(usable, upscalers)
         self._facts = facts
+
+    def runs_fast(self, upscaler: str, denoise: float) -> bool:
+        """Whether an installed upscaler has a fast form here that is proven.
+
+        Measured when it is first asked for, which takes some seconds, and then known.
+        """
+        exact = self._network(Role.UPSCALER, upscaler, Precision.EXACT.value)
+        key = (upscaler, denoise if exact.is_blended else 0.0)
+        if (known := self._proven.get(key)) is not None:
+            return known
+        with self._proving:
+            if key not in self._proven:
+                self._proven[key] = self._prove(exact, denoise)
+            return self._proven[key]
+
+    def _prove(self, exact: Upscaler, denoise: float) -> bool:
+        if isinstance(exact, CompiledUpscaler):
+            return self._proofs.of(exact, denoise).passed
+        if self._device.type == "cpu":  # a person's own: torch gains nothing from 16 bits there
+            return False
+        fast = self._network(Role.UPSCALER, exact.name, Precision.FAST.value)
+        try:
+            with errors_told(exact.name):
+                mean_db, worst_db = likeness_db(exact, fast, denoise, crops(SELF_TEST_CROPS, 2))
+        except NetworkFailed:  # values that are no picture
+            return False
+        log.info("fast_form_measured name=%s mean_db=%.1f worst_db=%.1f", exact.name, mean_db,
+                 worst_db)  # fmt: skip
+        return is_near(mean_db, worst_db)
 
     def run(self, work: Work, precision: str) -> Any:
         """What the named network gives for the inputs; MemoryExhausted or NetworkFailed."""
@@ -91,25 +128,43 @@ class Networks:
             raise NetworkMissing(f"The network {key.name} is not installed (any more).")
         found = installed[key.name]
         log.info("network_loads name=%s precision=%s", key.name, key.precision)
-        placement = Placement(self._device, dtype_of(key.precision))
         if key.role is Role.UPSCALER:
-            return load_upscaler(found, _companion(found, installed), placement)
+            return self._load_upscaler(key, found, _companion(found, installed))
         exact = Placement(self._device, torch.float32)
         load = {Role.FINDER: load_finder, Role.RESTORER: load_restorer, Role.PARSER: load_parser}
         return load[key.role](found, exact)
 
-    def _scale(self, name: str, installed: dict[str, Installed]) -> int | None:
-        """The factor of an upscaler; None for other files. A person's own must be loaded first."""
+    def _load_upscaler(self, key: _Key, found: Installed, companion: Installed | None) -> Upscaler:
+        if self._device.type == "cpu":
+            if key.precision == Precision.FAST.value:
+                exact = self._network(Role.UPSCALER, key.name, Precision.EXACT.value)
+                assert isinstance(exact, CompiledUpscaler), "others have no fast form on a CPU"
+                return exact.in_8_bits(lambda denoise: self._proofs.of(exact, denoise).ranges)
+            compiled = compile_upscaler(found, companion)
+            if compiled is not None:
+                return compiled
+        placement = Placement(self._device, dtype_of(key.precision))
+        return load_upscaler(found, companion, placement)
+
+    def _upscaler_facts(self, name: str, installed: dict[str, Installed]) -> UpscalerFacts | None:
+        """What plans need to know of an upscaler; None for other files.
+
+        A person's own must be loaded for it, and is left out where that is impossible.
+        """
         known = installed[name].known
         if known is not None:
-            is_choice = known.role is Role.UPSCALER and known.chosen_alone
-            return known.scale if is_choice else None
+            if known.role is not Role.UPSCALER or not known.chosen_alone:
+                return None
+            assert known.scale is not None and known.operations_per_pixel is not None
+            return UpscalerFacts(known.scale, None, known.operations_per_pixel)
         key = _Key(Role.UPSCALER, name, Precision.EXACT.value)
         try:
             with self._loading:
                 if key not in self._loaded:
                     self._loaded[key] = self._load(key, installed)
-                return int(self._loaded[key].scale)
+                own = self._loaded[key]
+                overlap_px = min(OVERLAP_PX, own.receptive_px or OVERLAP_PX)
+                return UpscalerFacts(own.scale, None, own.operations_per_pixel, overlap_px)
         except WeightsError as error:
             log.warning("weights_refused file=%s code=%s", installed[name].path.name, error.code)
             del installed[name]
@@ -122,46 +177,47 @@ class Networks:
         for key, network in loaded:
             found = usable.get(key.name)
             companion = None if found is None else _companion(found, usable)
-            if companion is None or isinstance(network, BlendedUpscaler):
+            if companion is None or network.is_blended:
                 continue
             try:
-                blended = self._load(key, usable)
+                blended = self._load(replace(key, precision=Precision.EXACT.value), usable)
             except WeightsError as error:
                 log.warning("weights_refused name=%s code=%s", companion.name, error.code)
                 del usable[companion.name]
             else:
-                with self._loading:
-                    self._loaded[key] = blended
+                self._put_in_place(blended)
+
+    def _put_in_place(self, upscaler: Upscaler) -> None:
+        """Use it from the next tile on; what was made from or known of another one goes."""
+        with self._loading:
+            for precision in Precision:
+                self._loaded.pop(_Key(Role.UPSCALER, upscaler.name, precision.value), None)
+            self._loaded[_Key(Role.UPSCALER, upscaler.name, Precision.EXACT.value)] = upscaler
+            for key in [key for key in self._proven if key[0] == upscaler.name]:
+                del self._proven[key]
 
     def _facts_of(
-        self, installed: Mapping[str, Installed], scales: Mapping[str, int]
+        self, installed: Mapping[str, Installed], upscalers: Mapping[str, UpscalerFacts]
     ) -> EngineFacts:
         device, wanted = self._device, self._settings.precision
         detector = self._settings.face_detector
-        precisions = precisions_of(device)
         return EngineFacts(
             device=device.type,
             device_name=name_of(device),
             upscalers={
-                name: UpscalerFacts(scale, _name(_companion(installed[name], installed)))
-                for name, scale in scales.items()
+                name: replace(facts, companion=_name(_companion(installed[name], installed)))
+                for name, facts in upscalers.items()
             },
             finder=_first(FINDERS if detector == AUTO else (detector,), installed),
             restorer=_first(RESTORERS, installed),
             parser=_first(PARSERS, installed),
-            precisions=precisions,
-            default_precision=wanted if wanted in precisions else Precision.EXACT.value,
-            tile_px=self._tile_px(),
+            default_precision=Precision.FAST.value if wanted == AUTO else wanted,
+            tile_px=None if self._settings.tile_px == AUTO else int(self._settings.tile_px),
             max_output_pixels=self._settings.max_output_pixels,
             weights_warnings={
                 name: found.warning for name, found in installed.items() if found.warning
             },
         )
-
-    def _tile_px(self) -> int:
-        if self._settings.tile_px != AUTO:
-            return int(self._settings.tile_px)
-        return CPU_TILE_PX if self._device.type == "cpu" else TILE_LADDER_PX[0]
 
     def _preload(self, facts: EngineFacts) -> str | None:
         """Load what ``auto`` takes, so that no photo waits for it; gives a file that is damaged."""
@@ -176,13 +232,22 @@ class Networks:
             if name is None or name == RESAMPLE_ONLY:
                 continue
             try:
-                network = self._network(role, name, facts.default_precision)
-                if role is Role.UPSCALER:
-                    warm_up(network)
+                self._make_ready(role, name, facts)
             except (WeightsError, NetworkFailed) as error:
                 log.warning("weights_refused name=%s code=%s", name, error.code)
                 return name
         return None
+
+    def _make_ready(self, role: Role, name: str, facts: EngineFacts) -> None:
+        network = self._network(role, name, Precision.EXACT.value)
+        if role is not Role.UPSCALER:
+            return
+        with errors_told(name):
+            warm_up(network)
+        fast = facts.default_precision == Precision.FAST.value
+        if fast and self.runs_fast(name, Request.denoise):
+            with errors_told(name):
+                warm_up(self._network(role, name, Precision.FAST.value))
 
 
 def _companion(found: Installed, installed: Mapping[str, Installed]) -> Installed | None:

@@ -1,18 +1,22 @@
-"""Real-ESRGAN's networks, the built-in one, and upscalers that people bring themselves."""
+"""Real-ESRGAN's networks, the built-in one, and upscalers that people bring: files to upscalers."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from photoenhance_ui.catalogue import Architecture, WeightFile
+from photoenhance_ui.catalogue import Architecture
 from photoenhance_ui.errors import WeightsDamaged
+from photoenhance_ui.networks import graphs
 from photoenhance_ui.networks.basicsr_repair import repair
+from photoenhance_ui.networks.compiled import CompiledUpscaler
 from photoenhance_ui.networks.device import Placement
 from photoenhance_ui.networks.interfaces import Upscaler
+from photoenhance_ui.networks.padding import pad_to_multiple
 from photoenhance_ui.networks.state_dicts import damaged, fill, load_state_dict, read_metadata
 from photoenhance_ui.networks.tensors import to_pixels, to_tensor
 from photoenhance_ui.photo import Pixels
@@ -41,6 +45,21 @@ class TorchUpscaler:
         output = output[:, :, : height * self.scale, : width * self.scale]
         return to_pixels(output, images, self.name)
 
+    @property
+    def operations_per_pixel(self) -> float:
+        """Each weight once: right where all is computed at the photo's size."""
+        return float(sum(value.numel() for value in self._network.parameters()))
+
+    @property
+    def receptive_px(self) -> int | None:
+        """Unknown: the module may be any."""
+        return None
+
+    @property
+    def is_blended(self) -> bool:
+        """Whether denoising has an effect."""
+        return False
+
     def _module(self, denoise: float) -> nn.Module:  # noqa: ARG002 - only blends differ by it
         return self._network
 
@@ -65,6 +84,11 @@ class BlendedUpscaler(TorchUpscaler):
         self._blends: OrderedDict[float, nn.Module] = OrderedDict()
         super().__init__(name, scale, nn.Identity(), placement)
 
+    @property
+    def is_blended(self) -> bool:
+        """Whether denoising has an effect."""
+        return True
+
     def _module(self, denoise: float) -> nn.Module:
         if denoise not in self._blends:
             network = self._build()
@@ -81,48 +105,79 @@ class BlendedUpscaler(TorchUpscaler):
         return self._blends[denoise]
 
 
-def pad_to_multiple(images: Pixels, multiple: int) -> Pixels:
-    """Make both sides divisible by reflecting at the right and lower border.
-
-    Reflecting needs a second row or column; where there is none the only one is repeated.
-    """
-    short = [-length % multiple for length in images.shape[1:3]]
-    if not any(short):
-        return images
-    padded = images
-    for axis, missing in enumerate(short, start=1):
-        mode = "reflect" if images.shape[axis] > missing else "edge"
-        widths = [(0, missing if each == axis else 0) for each in range(4)]
-        padded = np.pad(padded, widths, mode=mode)  # type: ignore[call-overload]
-    return padded
-
-
 def load_upscaler(found: Installed, companion: Installed | None, placement: Placement) -> Upscaler:
-    """Build the upscaler of an installed file. Raises WeightsDamaged."""
-    if found.known is None:
-        if found.path.suffix == ".safetensors" and "num_conv" in read_metadata(found.path):
-            return _load_builtin(found, placement)
+    """Build the upscaler of an installed file in torch. Raises WeightsDamaged."""
+    shape = _shape_of(found)
+    if shape is None:
         return _load_own(found, placement)
-    state = load_state_dict(found.path)
-    build = _builder(found.known)
-    scale = found.known.scale or 1
-    if companion is not None:
-        ends = (state, load_state_dict(companion.path))
-        fill(build(), ends[0], found.path)  # a wrong file shows itself now, not at a photo
-        fill(build(), ends[1], companion.path)
-        return BlendedUpscaler(found.name, scale, build, ends, placement)
-    network = placement.settle(fill(build(), state, found.path))
-    # A x2 RRDBNet begins by folding 2x2 pixels into channels.
-    multiple = 2 if found.known.architecture is Architecture.RRDB and scale == 2 else 1
-    return TorchUpscaler(found.name, scale, network, placement, multiple)
+    network, *others = _filled(shape, found, companion)
+    if others:
+        ends = (network.state_dict(), others[0].state_dict())
+        return BlendedUpscaler(found.name, shape.scale, shape.build, ends, placement)
+    return TorchUpscaler(
+        found.name, shape.scale, placement.settle(network), placement, shape.multiple
+    )
 
 
-def _builder(known: WeightFile) -> Callable[[], nn.Module]:
-    assert known.scale is not None and known.blocks is not None
-    scale, blocks = known.scale, known.blocks
-    if known.architecture is Architecture.RRDB:
-        return lambda: _rrdb(scale, blocks)
-    return lambda: _srvgg(64, blocks, scale)
+def compile_upscaler(found: Installed, companion: Installed | None) -> CompiledUpscaler | None:
+    """Build it for the CPU; None where only torch knows how. Raises WeightsDamaged."""
+    shape = _shape_of(found)
+    if shape is None:
+        return None
+    ends = tuple(
+        {key: value.numpy() for key, value in network.state_dict().items()}
+        for network in _filled(shape, found, companion)
+    )
+    return CompiledUpscaler(found.name, shape.scale, shape.network, ends, multiple=shape.multiple)
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """One of Real-ESRGAN's architectures, in torch and as a graph."""
+
+    scale: int
+    build: Callable[[], nn.Module]
+    network: graphs.Network
+    multiple: int = 1
+    """Sides that are no multiple of it are padded."""
+
+
+def _shape_of(found: Installed) -> _Shape | None:
+    """The shape of a known file or of the built-in one; None for a person's own."""
+    if found.known is None:
+        is_built_in = found.path.suffix == ".safetensors" and "num_conv" in (
+            told := read_metadata(found.path)
+        )
+        return _shape_told_by(told, found.path) if is_built_in else None
+    scale, blocks = found.known.scale, found.known.blocks
+    assert scale is not None and blocks is not None
+    if found.known.architecture is Architecture.RRDB:
+        # A x2 RRDBNet begins by folding 2x2 pixels into channels.
+        multiple = 2 if scale == 2 else 1
+        return _Shape(scale, lambda: _rrdb(scale, blocks), graphs.rrdb(scale), multiple)
+    return _Shape(scale, lambda: _srvgg(64, blocks, scale), graphs.srvgg(scale))
+
+
+def _shape_told_by(told: Mapping[str, str], path: Path) -> _Shape:
+    """The embedded network tells its own shape, so that it can be retrained at another."""
+    try:
+        scale, features, body = (int(told[k]) for k in ("scale", "num_feat", "num_conv"))
+    except (KeyError, ValueError) as error:  # a person's own file may say anything
+        raise damaged(path) from error
+    return _Shape(scale, lambda: _srvgg(features, body, scale), graphs.srvgg(scale))
+
+
+def _filled(shape: _Shape, found: Installed, companion: Installed | None) -> list[nn.Module]:
+    """The network, and its companion where it has one; a wrong file shows itself now."""
+    paths = [found.path, *([companion.path] if companion is not None else [])]
+    return [fill(_built(shape, path), load_state_dict(path), path).eval() for path in paths]
+
+
+def _built(shape: _Shape, path: Path) -> nn.Module:
+    try:
+        return shape.build()
+    except Exception as error:  # a size that cannot be
+        raise damaged(path) from error
 
 
 def _rrdb(scale: int, blocks: int) -> nn.Module:
@@ -139,18 +194,6 @@ def _srvgg(features: int, convolutions: int, scale: int) -> nn.Module:
     return SRVGGNetCompact(
         3, 3, num_feat=features, num_conv=convolutions, upscale=scale, act_type="prelu"
     )
-
-
-def _load_builtin(found: Installed, placement: Placement) -> Upscaler:
-    """The embedded network tells its own shape, so that it can be retrained at another."""
-    shape = read_metadata(found.path)
-    try:
-        scale = int(shape["scale"])
-        network = _srvgg(int(shape["num_feat"]), int(shape["num_conv"]), scale)
-    except Exception as error:  # a person's own file may say anything
-        raise damaged(found.path) from error
-    network = fill(network, load_state_dict(found.path), found.path)
-    return TorchUpscaler(found.name, scale, placement.settle(network), placement)
 
 
 def _load_own(found: Installed, placement: Placement) -> Upscaler:

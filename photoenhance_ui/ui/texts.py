@@ -34,7 +34,8 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "option.denoise": "Denoise",
         "option.denoise.meaning": "How much noise is removed, by realesr-general-x4v3.",
         "option.precision": "Precision",
-        "option.precision.meaning": "Exact computes in 32 bits, fast in 16 where that gains time.",
+        "option.precision.meaning": "Exact computes in 32 bits; fast in fewer, where that is "
+        "near enough.",
         "option.output_format": "Save as",
         "option.output_format.meaning": "The format of the results.",
         "option.quality": "Quality",

@@ -21,7 +21,6 @@ from photoenhance_ui.networks.device import (
     errors_told,
     find_device,
     name_of,
-    precisions_of,
 )
 from photoenhance_ui.request import Precision
 
@@ -58,12 +57,6 @@ def test_a_device_that_is_asked_for_is_taken_or_refused_but_never_replaced(
 def test_a_person_reads_what_the_device_is() -> None:
     assert name_of(CPU) == f"CPU ({torch.get_num_threads()} threads)"
     assert name_of(torch.device("mps")) == "Apple GPU"
-
-
-def test_16_bit_is_offered_on_gpus_only() -> None:
-    assert precisions_of(CPU) == ("exact",)
-    assert precisions_of(torch.device("cuda")) == ("exact", "fast")
-    assert precisions_of(torch.device("mps")) == ("exact", "fast")
 
 
 def test_a_precision_means_a_type() -> None:

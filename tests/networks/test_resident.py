@@ -22,7 +22,7 @@ from benchmarks import reference
 from photoenhance_ui.catalogue import Role
 from photoenhance_ui.errors import NetworkFailed, NetworkMissing, WeightsDamaged
 from photoenhance_ui.networks.interfaces import Work
-from photoenhance_ui.networks.resident import CPU_TILE_PX, Networks
+from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.plan import UpscalerFacts
 from photoenhance_ui.settings import Settings
@@ -108,7 +108,7 @@ def logged(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_without_files_there_is_the_builtin_network_alone(settings: Settings) -> None:
     facts = networks_of(settings).facts()
-    assert (facts.device, facts.precisions, facts.default_precision) == ("cpu", (EXACT,), EXACT)
+    assert (facts.device, facts.default_precision) == ("cpu", EXACT)
     assert set(facts.upscalers) == {BUILTIN}
     assert (facts.finder, facts.restorer, facts.parser) == (None, None, None)
     assert facts.max_output_pixels == settings.max_output_pixels
@@ -119,23 +119,26 @@ def test_the_facts_are_what_is_installed(settings: Settings, install: Callable[.
     install(GENERAL, GENERAL_WDN, MOBILENET, BISENET, "mine")
     facts = networks_of(settings).facts()
     assert set(facts.upscalers) == {BUILTIN, GENERAL, "mine"}
-    assert facts.upscalers[GENERAL] == UpscalerFacts(4, companion=GENERAL_WDN)
-    assert facts.upscalers["mine"] == UpscalerFacts(2, companion=None)
+    assert facts.upscalers[GENERAL] == UpscalerFacts(4, GENERAL_WDN, 1.21e6)
+    own = facts.upscalers["mine"]
+    assert (own.scale, own.companion) == (2, None)
+    assert 5_000 < own.operations_per_pixel < 10_000  # two 3x3 convolutions of 16 channels
     assert (facts.finder, facts.parser, facts.restorer) == (MOBILENET, BISENET, None)
     assert set(facts.weights_warnings) == {GENERAL, GENERAL_WDN, MOBILENET, BISENET}
     assert f"{MOBILENET}.pth" in facts.weights_warnings[MOBILENET]
 
 
-@pytest.mark.parametrize(("tile_px", "expected"), [("auto", CPU_TILE_PX), ("192", 192)])
+@pytest.mark.parametrize(("tile_px", "expected"), [("auto", None), ("192", 192)])
 def test_tiles_are_as_large_as_the_settings_say(
-    settings: Settings, tile_px: str, expected: int
+    settings: Settings, tile_px: str, expected: int | None
 ) -> None:
     assert networks_of(replace(settings, tile_px=tile_px)).facts().tile_px == expected
 
 
-def test_a_precision_that_the_device_does_not_run_is_no_default(settings: Settings) -> None:
-    facts = networks_of(replace(settings, precision=FAST)).facts()
-    assert facts.default_precision == EXACT
+def test_auto_precision_is_fast_where_that_is_proven(settings: Settings) -> None:
+    for wanted, expected in (("auto", FAST), (FAST, FAST), (EXACT, EXACT)):
+        settings = replace(settings, precision=wanted)
+        assert networks_of(settings).facts().default_precision == expected
 
 
 def test_what_auto_takes_is_loaded_at_once_and_nothing_else(
@@ -363,7 +366,7 @@ def test_a_companion_that_is_damaged_is_left_out_and_the_network_stays(
     alone = upscaled(networks, GENERAL)
     spoil(settings, GENERAL_WDN)
     networks.refresh(installed(settings))
-    assert networks.facts().upscalers[GENERAL] == UpscalerFacts(4, companion=None)
+    assert networks.facts().upscalers[GENERAL].companion is None
     assert np.array_equal(upscaled(networks, GENERAL), alone)
 
 

@@ -102,7 +102,6 @@ def facts(**changes: object) -> EngineFacts:
         "finder": None,
         "restorer": None,
         "parser": None,
-        "precisions": ("exact",),
         "default_precision": "exact",
         "tile_px": 256,
     }

@@ -1,0 +1,182 @@
+"""Real-ESRGAN's networks as OpenVINO graphs, built from their weights without torch.
+
+A graph takes and gives whole levels, (N, H, W, 3) of any size, so that nothing but levels crosses.
+Beside its picture it tells the sum of all its values, which is a number only where all are.
+Convolutions named in ``ranges`` are computed in 8 bits.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+from openvino import opset13 as op
+
+Weights = Mapping[str, NDArray[np.float32]]
+"""A state dict: names as torch has them."""
+Ranges = Mapping[str, tuple[float, float]]
+"""Convolution -> lowest and highest value of its input; those that are absent stay in 32 bits."""
+Depth = type[np.uint8] | type[np.uint16]
+
+LEAK = 0.2  # of RRDBNet's leaky ReLUs
+RESIDUAL_SHARE = 0.2  # of what an RRDB's blocks add
+WEIGHT_LEVELS, INPUT_LEVELS = 255, 256  # weights symmetric around 0, inputs not
+
+
+class _Layers:
+    """Layers of one network, by their names; remembers what each convolution takes."""
+
+    def __init__(self, weights: Weights, ranges: Ranges) -> None:
+        self._weights = weights
+        self._ranges = ranges
+        self.inputs: dict[str, ov.Output] = {}
+
+    def convolution(self, name: str, x: ov.Output) -> ov.Output:
+        """3x3, zeros around, with its bias."""
+        self.inputs[name] = x
+        kernel = op.constant(self._weights[f"{name}.weight"]).output(0)
+        if name in self._ranges:
+            x = _in_8_bits(x, *self._ranges[name])
+            kernel = _kernel_in_8_bits(kernel, self._weights[f"{name}.weight"])
+        y = op.convolution(x, kernel, [1, 1], [1, 1], [1, 1], [1, 1])
+        bias = op.constant(self._weights[f"{name}.bias"].reshape(1, -1, 1, 1))
+        return op.add(y, bias).output(0)
+
+    def prelu(self, name: str, x: ov.Output) -> ov.Output:
+        """A leaky ReLU with a learned leak for each channel."""
+        return op.prelu(x, op.constant(self._weights[f"{name}.weight"])).output(0)
+
+    def has(self, name: str) -> bool:
+        """Whether there is a layer of that name."""
+        return f"{name}.weight" in self._weights
+
+    def is_convolution(self, name: str) -> bool:
+        """Whether the layer of that name is one."""
+        return self._weights[f"{name}.weight"].ndim == 4
+
+
+@dataclass(frozen=True)
+class Network:
+    """``layers``: (N, 3, h, w) in 0..1 -> values in 32-bit floats, (N, 3 * folded^2, H, W).
+
+    Each place holds ``folded`` x ``folded`` pixels of a colour one after the other, so that levels
+    can be made of the values before they are laid out: a quarter of the bytes to move.
+    """
+
+    layers: Callable[[_Layers, ov.Output], ov.Output]
+    folded: int = 1
+
+
+def srvgg(scale: int) -> Network:
+    """SRVGGNetCompact: plain convolutions at the small size, added to the picture as it is."""
+
+    def network(layers: _Layers, picture: ov.Output) -> ov.Output:
+        x, index = picture, 0
+        while layers.has(f"body.{index}"):
+            name = f"body.{index}"
+            layer = layers.convolution if layers.is_convolution(name) else layers.prelu
+            x, index = layer(name, x), index + 1
+        # Adding each pixel to all that become of it, before they are laid out, is cheaper than
+        # enlarging the picture and adding it afterwards, and the same.
+        repeated = op.gather(picture, np.repeat(np.arange(3), scale * scale), 1)
+        return op.add(x, repeated).output(0)
+
+    return Network(network, folded=scale)
+
+
+def rrdb(scale: int) -> Network:
+    """RRDBNet of Real-ESRGAN, x2 or x4: dense blocks at the small size, then twice enlarged."""
+
+    def network(layers: _Layers, picture: ov.Output) -> ov.Output:
+        folded = op.space_to_depth(picture, "depth_first", 2).output(0) if scale == 2 else picture
+        first = x = layers.convolution("conv_first", folded)
+        index = 0
+        while layers.has(f"body.{index}.rdb1.conv1"):
+            x, index = _rrdb_block(layers, f"body.{index}", x), index + 1
+        x = op.add(first, layers.convolution("conv_body", x)).output(0)
+        for name in ("conv_up1", "conv_up2"):
+            x = _leaky(layers.convolution(name, _twice_as_large(x)))
+        x = _leaky(layers.convolution("conv_hr", x))
+        return layers.convolution("conv_last", x)
+
+    return Network(network)
+
+
+def _rrdb_block(layers: _Layers, name: str, x: ov.Output) -> ov.Output:
+    y = x
+    for dense in ("rdb1", "rdb2", "rdb3"):
+        y = _dense_block(layers, f"{name}.{dense}", y)
+    return _plus_share(x, y)
+
+
+def _dense_block(layers: _Layers, name: str, x: ov.Output) -> ov.Output:
+    seen = [x]
+    for index in range(1, 5):
+        all_seen = op.concat(seen, 1).output(0) if len(seen) > 1 else x
+        seen.append(_leaky(layers.convolution(f"{name}.conv{index}", all_seen)))
+    return _plus_share(x, layers.convolution(f"{name}.conv5", op.concat(seen, 1).output(0)))
+
+
+def _plus_share(x: ov.Output, y: ov.Output) -> ov.Output:
+    return op.add(x, op.multiply(y, np.float32(RESIDUAL_SHARE))).output(0)
+
+
+def _leaky(x: ov.Output) -> ov.Output:
+    return op.prelu(x, np.array([LEAK], np.float32)).output(0)
+
+
+def _twice_as_large(x: ov.Output) -> ov.Output:
+    sizes = np.array([2, 2], np.float32)
+    return op.interpolate(
+        x, sizes, "nearest", "scales", axes=np.array([2, 3]), nearest_mode="floor",
+        coordinate_transformation_mode="asymmetric",
+    ).output(0)  # fmt: skip
+
+
+def level_graph(
+    network: Network, weights: Weights, depth: Depth, ranges: Ranges | None = None
+) -> ov.Model:
+    """(N, H, W, 3) levels -> the enlarged levels, and the sum of the values behind them."""
+    white = float(np.iinfo(depth).max)
+    levels = op.parameter([-1, -1, -1, 3], depth, name="levels")
+    floats = op.multiply(op.convert(levels, "f32"), np.float32(1 / white))
+    layers = _Layers(weights, ranges or {})
+    values = network.layers(layers, _moved(floats.output(0), (0, 3, 1, 2)))
+    limited = op.multiply(op.clamp(values, 0.0, 1.0), np.float32(white))
+    whole = op.convert(op.round(limited, "half_to_even"), ov.Type(depth).to_string())
+    total = op.reduce_sum(values, np.arange(4))
+    return ov.Model([_laid_out(whole.output(0), network.folded), total.output(0)], [levels])
+
+
+def probe_graph(network: Network, weights: Weights) -> tuple[ov.Model, list[str]]:
+    """(N, 3, H, W) in 0..1 -> what each convolution takes; and their names, in that order."""
+    picture = op.parameter([-1, 3, -1, -1], np.float32, name="picture")
+    layers = _Layers(weights, {})
+    network.layers(layers, picture.output(0))
+    return ov.Model(list(layers.inputs.values()), [picture]), list(layers.inputs)
+
+
+def _laid_out(x: ov.Output, folded: int) -> ov.Output:
+    """(N, 3 * folded^2, H, W) -> (N, H * folded, W * folded, 3), moved once."""
+    shape = op.shape_of(x)
+    count, height, width = (op.gather(shape, np.array([axis]), 0) for axis in (0, 2, 3))
+    parted = op.concat([count, np.array([3, folded, folded]), height, width], 0)
+    moved = op.transpose(op.reshape(x, parted, False), np.array([0, 4, 2, 5, 3, 1]))
+    sides = (op.multiply(side, np.int64(folded)) for side in (height, width))
+    return op.reshape(moved, op.concat([count, *sides, np.array([3])], 0), False).output(0)
+
+
+def _moved(x: ov.Output, order: tuple[int, ...]) -> ov.Output:
+    return op.transpose(x, np.array(order)).output(0)
+
+
+def _in_8_bits(x: ov.Output, low: float, high: float) -> ov.Output:
+    ends = (np.float32(low), np.float32(high))
+    return op.fake_quantize(x, *ends, *ends, INPUT_LEVELS).output(0)
+
+
+def _kernel_in_8_bits(kernel: ov.Output, values: NDArray[np.float32]) -> ov.Output:
+    """One step size for each output channel; zero stays zero."""
+    largest = np.maximum(np.abs(values).max(axis=(1, 2, 3), keepdims=True), 1e-8)
+    return op.fake_quantize(kernel, -largest, largest, -largest, largest, WEIGHT_LEVELS).output(0)

@@ -1,0 +1,146 @@
+"""Compiled upscalers: the same as in torch, in any thread, blended, and without numbers."""
+
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from benchmarks.reference import GENERAL_FILE, GENERAL_WDN_FILE, X2PLUS_FILE, write_random_weights
+from photoenhance_ui.catalogue import by_name
+from photoenhance_ui.errors import NetworkFailed, WeightsDamaged
+from photoenhance_ui.geometry import Size, tiles_of
+from photoenhance_ui.networks import graphs
+from photoenhance_ui.networks.compiled import GRAPHS_KEPT, CompiledUpscaler
+from photoenhance_ui.networks.device import Placement
+from photoenhance_ui.networks.upscalers import compile_upscaler, load_upscaler
+from photoenhance_ui.photo import Pixels
+from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
+from tests.conftest import skimage_photo
+
+CPU = Placement(torch.device("cpu"))
+EMBEDDED = Installed(BUILTIN, BUILTIN_FILE)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("weights")
+    write_random_weights(folder, (GENERAL_FILE, GENERAL_WDN_FILE, X2PLUS_FILE))
+    return folder
+
+
+def installed(folder: Path, file: str) -> Installed:
+    return Installed(Path(file).stem, folder / file, by_name(Path(file).stem))
+
+
+def both(
+    found: Installed, companion: Installed | None, images: Pixels, denoise: float
+) -> tuple[Pixels, Pixels]:
+    upscaler = compile_upscaler(found, companion)
+    assert upscaler is not None
+    with torch.inference_mode():
+        expected = load_upscaler(found, companion, CPU)(images, denoise)
+    return upscaler(images, denoise), expected
+
+
+def apart(one: Pixels, other: Pixels) -> int:
+    assert one.shape == other.shape
+    assert one.dtype == other.dtype
+    return int(np.abs(one.astype(int) - other).max())
+
+
+def test_the_built_in_network_is_the_same_in_both() -> None:
+    assert apart(*both(EMBEDDED, None, skimage_photo("coffee", 40)[None], 0.5)) <= 1
+
+
+def test_16_bits_stay_16_bits() -> None:
+    deep = skimage_photo("coffee", 24)[None].astype(np.uint16) * 257 + 13
+    assert apart(*both(EMBEDDED, None, deep, 0.5)) <= 8  # of 65535
+
+
+def test_odd_sides_of_a_folding_network_are_padded_and_cut(folder: Path) -> None:
+    odd = skimage_photo("coffee", 24)[None, :15, :17]
+    assert apart(*both(installed(folder, X2PLUS_FILE), None, odd, 0.5)) <= 1
+
+
+@pytest.mark.parametrize("denoise", [0.0, 0.3, 1.0])
+def test_blends_are_the_same_in_both(folder: Path, denoise: float) -> None:
+    pair = (installed(folder, GENERAL_FILE), installed(folder, GENERAL_WDN_FILE))
+    assert apart(*both(*pair, skimage_photo("coffee", 16)[None], denoise)) <= 1
+
+
+def test_a_blend_is_told_from_a_single_network(folder: Path) -> None:
+    general, wdn = installed(folder, GENERAL_FILE), installed(folder, GENERAL_WDN_FILE)
+    alone, pair = compile_upscaler(general, None), compile_upscaler(general, wdn)
+    assert alone is not None and pair is not None
+    assert (alone.is_blended, pair.is_blended) == (False, True)
+    assert alone.fingerprint != pair.fingerprint
+    again = compile_upscaler(general, None)
+    assert again is not None and again.fingerprint == alone.fingerprint
+
+
+def test_only_some_strengths_are_kept_ready(folder: Path) -> None:
+    pair = compile_upscaler(installed(folder, GENERAL_FILE), installed(folder, GENERAL_WDN_FILE))
+    assert pair is not None
+    images = np.zeros((1, 4, 4, 3), np.uint8)
+    first = pair(images, 0.0)
+    for step in range(1, GRAPHS_KEPT + 3):
+        pair(images, step / 10)
+        assert len(pair._requests) <= GRAPHS_KEPT
+    assert np.array_equal(pair(images, 0.0), first)
+
+
+def test_many_threads_at_once_get_what_each_gets_alone() -> None:
+    upscaler = compile_upscaler(EMBEDDED, None)
+    assert upscaler is not None
+    photos = [skimage_photo(name, 24 + 4 * n)[None] for n, name in enumerate(("coffee",) * 6)]
+    alone = [upscaler(photo, 0.0) for photo in photos]
+    with ThreadPoolExecutor(4) as threads:
+        for _ in range(3):
+            crowd = list(threads.map(lambda photo: upscaler(photo, 0.0), photos))
+            assert all(np.array_equal(one, other) for one, other in zip(crowd, alone, strict=True))
+
+
+def test_an_answer_is_not_overwritten_by_the_next() -> None:
+    upscaler = compile_upscaler(EMBEDDED, None)
+    assert upscaler is not None
+    first = upscaler(skimage_photo("coffee", 16)[None], 0.0)
+    before = first.copy()
+    upscaler(skimage_photo("rocket", 16)[None], 0.0)
+    assert np.array_equal(first, before)
+
+
+def test_values_that_are_no_numbers_are_no_picture() -> None:
+    upscaler = compile_upscaler(EMBEDDED, None)
+    assert upscaler is not None
+    weights = dict(upscaler.weights(0.0))
+    weights["body.0.bias"] = weights["body.0.bias"] + np.float32(np.inf)
+    broken = CompiledUpscaler("broken", 4, graphs.srvgg(4), (weights,))
+    with pytest.raises(NetworkFailed, match="broken"):
+        broken(skimage_photo("coffee", 16)[None], 0.0)
+
+
+def test_a_network_of_ones_own_is_left_to_torch(tmp_path: Path) -> None:
+    path = tmp_path / "mine.safetensors"
+    save_file({"a": torch.zeros(1)}, path)
+    assert compile_upscaler(Installed("mine", path), None) is None
+
+
+def test_the_wrong_file_is_refused(folder: Path) -> None:
+    wrong = dataclasses.replace(installed(folder, GENERAL_FILE), path=folder / X2PLUS_FILE)
+    with pytest.raises(WeightsDamaged):
+        compile_upscaler(wrong, None)
+
+
+def test_tiles_with_the_receptive_field_around_them_are_the_whole_exactly() -> None:
+    upscaler = compile_upscaler(EMBEDDED, None)
+    assert upscaler is not None
+    photo = skimage_photo("coffee", 100)
+    whole = upscaler(photo[None], 0.0)[0]
+    for tile in tiles_of(Size(100, 100), 40, upscaler.receptive_px):
+        large = upscaler(photo[tile.padded.slices][None], 0.0)[0]
+        core = large[tile.core.relative_to(tile.padded).scaled(4).slices]
+        assert apart(core, whole[tile.core.scaled(4).slices]) <= 1  # the order of additions

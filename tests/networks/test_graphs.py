@@ -1,0 +1,127 @@
+"""The graphs give what torch gives for the same weights."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from photoenhance_ui.networks import graphs
+from photoenhance_ui.networks.basicsr_repair import repair
+from photoenhance_ui.networks.compiled import compiled
+
+repair()
+
+from basicsr.archs.rrdbnet_arch import RRDBNet  # noqa: E402
+from realesrgan.archs.srvgg_arch import SRVGGNetCompact  # noqa: E402
+
+Case = tuple[nn.Module, graphs.Network]
+
+
+def srvgg_case() -> Case:
+    torch.manual_seed(0)
+    network = SRVGGNetCompact(3, 3, num_feat=16, num_conv=3, upscale=4, act_type="prelu")
+    for module in network.modules():
+        if isinstance(module, nn.PReLU):
+            nn.init.uniform_(module.weight, -0.2, 0.6)
+    return network, graphs.srvgg(4)
+
+
+def rrdb_case(scale: int) -> Case:
+    torch.manual_seed(scale)
+    network = RRDBNet(3, 3, scale=scale, num_feat=16, num_block=2, num_grow_ch=8)
+    with torch.no_grad():
+        network.conv_last.weight.mul_(10)
+        network.conv_last.bias.fill_(0.5)  # in the middle, where little is cut off
+    return network, graphs.rrdb(scale)
+
+
+@pytest.fixture(params=["srvgg", "rrdb x4", "rrdb x2"])
+def case(request: pytest.FixtureRequest) -> Case:
+    kind, _, scale = request.param.partition(" x")
+    network, graph = srvgg_case() if kind == "srvgg" else rrdb_case(int(scale))
+    return network.eval().requires_grad_(False), graph
+
+
+def weights_of(network: nn.Module) -> graphs.Weights:
+    return {key: value.numpy() for key, value in network.state_dict().items()}
+
+
+def picture(height: int, width: int, depth: graphs.Depth, count: int = 1) -> NDArray[Any]:
+    chance = np.random.default_rng(0)
+    return chance.integers(0, np.iinfo(depth).max + 1, (count, height, width, 3), dtype=depth)
+
+
+def by_torch(network: nn.Module, levels: NDArray[Any]) -> NDArray[np.float64]:
+    white = np.iinfo(levels.dtype).max
+    floats = torch.from_numpy(levels.astype(np.float32) / white).permute(0, 3, 1, 2)
+    output = network(floats).clamp(0, 1).permute(0, 2, 3, 1).numpy()
+    return np.asarray(output * float(white), np.float64)
+
+
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_levels_are_those_of_torch(case: Case, depth: graphs.Depth) -> None:
+    network, graph = case
+    request = compiled(graphs.level_graph(graph, weights_of(network), depth))
+    for height, width in ((12, 18), (2, 2), (30, 8)):  # one graph takes any size
+        levels = picture(height, width, depth, count=2)
+        enlarged = request.infer(levels)[0]
+        assert enlarged.dtype == depth
+        expected = by_torch(network, levels)
+        assert enlarged.shape == expected.shape
+        near = 0.5 + np.iinfo(depth).max * 2e-5  # rounding, and 32-bit floats
+        assert np.abs(enlarged - expected).max() <= near
+        assert expected.std() > 0.02 * np.iinfo(depth).max, "the picture comes through"
+
+
+def test_values_that_are_no_numbers_show_in_the_sum(case: Case) -> None:
+    network, graph = case
+    weights = dict(weights_of(network))
+    levels = picture(8, 8, np.uint8)
+    good = compiled(graphs.level_graph(graph, weights, np.uint8)).infer(levels)
+    assert np.isfinite(good[1])
+    name = next(iter(weights))
+    weights[name] = weights[name] * np.float32(np.nan)
+    bad = compiled(graphs.level_graph(graph, weights, np.uint8)).infer(levels)
+    assert not np.isfinite(bad[1])
+
+
+def test_the_probe_gives_what_each_convolution_takes(case: Case) -> None:
+    network, graph = case
+    taken: dict[str, torch.Tensor] = {}
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_pre_hook(
+                lambda _, given, name=name: taken.update({name: given[0]})
+            )
+    floats = np.random.default_rng(0).random((1, 3, 8, 12), np.float32)
+    network(torch.from_numpy(floats))
+    probe, names = graphs.probe_graph(graph, weights_of(network))
+    answer = compiled(probe).infer(floats)
+    assert sorted(names) == sorted(taken)
+    for index, name in enumerate(names):
+        assert np.allclose(answer[index], taken[name].numpy(), atol=1e-5), name
+
+
+def test_with_ranges_the_result_is_near_and_without_them_the_same() -> None:
+    network, graph = srvgg_case()
+    weights, levels = weights_of(network), picture(16, 16, np.uint8)
+    exact = compiled(graphs.level_graph(graph, weights, np.uint8)).infer(levels)[0]
+    none = compiled(graphs.level_graph(graph, weights, np.uint8, {})).infer(levels)[0]
+    assert np.array_equal(exact, none)
+    _, names = graphs.probe_graph(graph, weights)
+    wide = dict.fromkeys(names, (-2.0, 2.0))
+    coarse = compiled(graphs.level_graph(graph, weights, np.uint8, wide)).infer(levels)[0]
+    apart = np.abs(coarse.astype(int) - exact)
+    assert 0 < apart.mean() < 8
+
+
+def test_a_range_cuts_off_what_lies_outside() -> None:
+    network, graph = srvgg_case()
+    weights, levels = weights_of(network), np.full((1, 8, 8, 3), 255, np.uint8)
+    narrow = {"body.0": (0.0, 0.25)}  # a white picture is seen as a dark one
+    dark = compiled(graphs.level_graph(graph, weights, np.uint8, narrow)).infer(levels)[0]
+    exact = compiled(graphs.level_graph(graph, weights, np.uint8)).infer(levels)[0]
+    assert np.abs(dark.astype(int) - exact).max() > 5

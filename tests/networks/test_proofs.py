@@ -1,0 +1,127 @@
+"""Fast forms: measured against the exact one, remembered, refused where they are too far off."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from photoenhance_ui.networks.compiled import CompiledUpscaler
+from photoenhance_ui.networks.proofs import (
+    CROP_PX,
+    LEAST_MEAN_DB,
+    LEAST_WORST_DB,
+    Proof,
+    Proofs,
+    crops,
+    likeness_db,
+)
+from photoenhance_ui.networks.upscalers import compile_upscaler
+from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
+from tests.conftest import skimage_photo
+
+
+@pytest.fixture(scope="module")
+def upscaler() -> CompiledUpscaler:
+    found = compile_upscaler(Installed(BUILTIN, BUILTIN_FILE), None)
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("proofs")
+
+
+@pytest.fixture(scope="module")
+def proof(upscaler: CompiledUpscaler, folder: Path) -> Proof:
+    return Proofs(folder).of(upscaler, 0.5)
+
+
+def test_the_built_in_network_passes(proof: Proof) -> None:
+    assert proof.passed
+    assert proof.mean_db >= LEAST_MEAN_DB
+    assert proof.worst_db >= LEAST_WORST_DB
+
+
+def test_the_fast_form_is_as_near_on_photos_it_was_not_calibrated_on(
+    upscaler: CompiledUpscaler, proof: Proof
+) -> None:
+    fast = upscaler.in_8_bits(lambda _: proof.ranges)
+    camera = np.repeat(skimage_photo("camera", 96)[:, :, None], 3, axis=2)
+    pictures = [camera, np.zeros((40, 40, 3), np.uint8), np.full((40, 40, 3), 255, np.uint8)]
+    _, worst_db = likeness_db(upscaler, fast, 0.0, pictures)
+    assert worst_db >= LEAST_WORST_DB
+    assert not np.array_equal(fast(camera[None], 0.0), upscaler(camera[None], 0.0)), "it is 8-bit"
+
+
+def test_what_was_measured_is_remembered(
+    upscaler: CompiledUpscaler, proof: Proof, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> Proof:
+        raise AssertionError("it was measured before")
+
+    monkeypatch.setattr("photoenhance_ui.networks.proofs.prove", fails)
+    kept = Proofs(folder).of(upscaler, 0.5)
+    assert kept == proof
+    # A network that is not blended is the same at every strength of denoising.
+    assert Proofs(folder).of(upscaler, 0.1) == proof
+
+
+@pytest.mark.parametrize("content", ["", "no JSON", "[]", '{"mean_db": 50}', '{"ranges": 3}'])
+def test_a_record_that_is_not_whole_is_measured_anew(
+    upscaler: CompiledUpscaler, folder: Path, tmp_path: Path, content: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    measured = Proof(50.0, 45.0, {"body.0": (0.0, 1.0)})
+    monkeypatch.setattr("photoenhance_ui.networks.proofs.prove", lambda *_: measured)
+    (kept,) = folder.glob("*.json")
+    broken = tmp_path / kept.name
+    broken.write_text(content)
+    assert Proofs(tmp_path).of(upscaler, 0.5) == measured
+    assert json.loads(broken.read_text())["mean_db"] == 50
+
+
+def test_a_folder_that_cannot_be_written_costs_nothing_but_time(
+    upscaler: CompiledUpscaler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = Proof(50.0, 45.0, {})
+    monkeypatch.setattr("photoenhance_ui.networks.proofs.prove", lambda *_: measured)
+    (tmp_path / "file").write_text("in the way")
+    assert Proofs(tmp_path / "file").of(upscaler, 0.5) == measured
+
+
+def test_a_form_that_is_too_coarse_does_not_pass(upscaler: CompiledUpscaler, proof: Proof) -> None:
+    narrow = {name: (low / 1000, high / 1000) for name, (low, high) in proof.ranges.items()}
+    fast = upscaler.in_8_bits(lambda _: narrow)
+    mean_db, worst_db = likeness_db(upscaler, fast, 0.0, crops(4, 2))
+    assert worst_db < LEAST_WORST_DB
+    assert not Proof(mean_db, worst_db, narrow).passed
+
+
+@pytest.mark.parametrize(
+    ("mean_db", "worst_db", "passed"),
+    [
+        (LEAST_MEAN_DB, LEAST_WORST_DB, True),
+        (LEAST_MEAN_DB - 0.1, 60, False),
+        (60, LEAST_WORST_DB - 0.1, False),
+    ],
+)
+def test_the_gate_is_at_its_limits(mean_db: float, worst_db: float, passed: bool) -> None:
+    assert Proof(mean_db, worst_db, {}).passed is passed
+
+
+def test_zero_lies_on_a_step_of_every_range(proof: Proof) -> None:
+    """Or the zeros around a picture would be something else."""
+    assert proof.ranges["body.0"] == (0.0, 1.0)
+    for low, high in proof.ranges.values():
+        assert low <= 0 < high
+        steps = -low / ((high - low) / 255)
+        assert steps == pytest.approx(round(steps), abs=1e-3)
+
+
+def test_crops_are_the_same_by_seed_and_differ_by_it() -> None:
+    first, again, other = crops(5, 1), crops(5, 1), crops(5, 2)
+    assert all(np.array_equal(one, two) for one, two in zip(first, again, strict=True))
+    assert not any(np.array_equal(one, two) for one, two in zip(first, other, strict=True))
+    assert {crop.shape for crop in first} == {(CROP_PX, CROP_PX, 3)}
