@@ -1,16 +1,18 @@
-"""Upscalers on a CPU: Real-ESRGAN's networks compiled by OpenVINO, in 32 or in 8 bits."""
+"""Networks on a CPU, compiled by OpenVINO: upscalers in 32 or in 8 bits, and those for faces."""
 
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import openvino as ov
+from numpy.typing import NDArray
 
 from photoenhance_ui.errors import NetworkFailed
-from photoenhance_ui.networks import graphs
+from photoenhance_ui.networks import face_graphs, graphs
 from photoenhance_ui.networks.graphs import Depth, Network, Ranges, Weights
 from photoenhance_ui.networks.padding import pad_to_multiple
 from photoenhance_ui.photo import Pixels
@@ -23,6 +25,70 @@ def compiled(graph: ov.Model) -> ov.InferRequest:
     """The graph, ready to run on the CPU with all its cores for one call at a time."""
     options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
     return ov.Core().compile_model(graph, "CPU", options).create_infer_request()
+
+
+class _Requests:
+    """Compiled graphs by what they are made for, the last few used; one call at a time."""
+
+    def __init__(self, build: Callable[[float, Depth], ov.Model]) -> None:
+        self._build = build
+        self._made: OrderedDict[tuple[float, Depth], ov.InferRequest] = OrderedDict()
+        self._one_at_a_time = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+    def answer(self, levels: Pixels, denoise: float = 0.0) -> Sequence[NDArray[Any]]:
+        """What the graph for this depth and strength gives, in arrays of their own."""
+        with self._one_at_a_time:
+            outputs = self._request(denoise, levels.dtype.type).infer(np.ascontiguousarray(levels))
+            return [outputs[index] for index in range(len(outputs))]
+
+    def _request(self, denoise: float, depth: Depth) -> ov.InferRequest:
+        key = (denoise, depth)
+        if key not in self._made:
+            self._made[key] = compiled(self._build(denoise, depth))
+        self._made.move_to_end(key)
+        if len(self._made) > GRAPHS_KEPT:
+            self._made.popitem(last=False)
+        return self._made[key]
+
+
+def _checked(total: NDArray[Any], network: str) -> None:
+    """Raise NetworkFailed where the sum of the values is none."""
+    if not np.isfinite(total):
+        raise NetworkFailed(
+            f"The network {network} gave values that are no picture. Another one may work."
+        )
+
+
+class CompiledRestorer:
+    """GFPGAN, with the noise stored with its weights."""
+
+    def __init__(self, name: str, weights: Weights) -> None:
+        self.name = name
+        self._requests = _Requests(lambda _, depth: face_graphs.gfpgan_graph(weights, depth))
+
+    def __call__(self, faces: Pixels) -> Pixels:
+        """(N, 512, 512, 3) -> (N, 512, 512, 3), same depth. Raises NetworkFailed."""
+        restored, total = self._requests.answer(faces)
+        _checked(total, self.name)
+        return restored
+
+
+class CompiledParser:
+    """ParseNet."""
+
+    def __init__(self, name: str, weights: Weights, face_classes: tuple[int, ...]) -> None:
+        self.name = name
+        self._requests = _Requests(
+            lambda _, depth: face_graphs.parsenet_graph(weights, depth, face_classes)
+        )
+
+    def __call__(self, faces: Pixels) -> NDArray[np.uint8]:
+        """(N, 512, 512, 3) -> (N, 512, 512), 255 where face."""
+        (mask,) = self._requests.answer(faces)
+        return mask
 
 
 class CompiledUpscaler:
@@ -48,23 +114,15 @@ class CompiledUpscaler:
         self._ends = ends
         self._multiple = multiple
         self._ranges_for = ranges_for
-        self._requests: OrderedDict[tuple[float, Depth], ov.InferRequest] = OrderedDict()
-        self._one_at_a_time = threading.Lock()
+        self._requests = _Requests(self._graph)
 
     def __call__(self, images: Pixels, denoise: float) -> Pixels:
         """(N, H, W, 3) -> (N, H*scale, W*scale, 3), same depth. Raises NetworkFailed."""
         height, width = images.shape[1:3]
         padded = pad_to_multiple(images, self._multiple)
-        with self._one_at_a_time:
-            request = self._request(denoise, images.dtype.type)
-            answer = request.infer(np.ascontiguousarray(padded))
-        if not np.isfinite(answer[1]):
-            raise NetworkFailed(
-                f"The network {self.name} gave values that are no picture. "
-                "Another upscaler may work."
-            )
-        enlarged: Pixels = answer[0][:, : height * self.scale, : width * self.scale]
-        return enlarged
+        enlarged, total = self._requests.answer(padded, denoise if self.is_blended else 0.0)
+        _checked(total, self.name)
+        return enlarged[:, : height * self.scale, : width * self.scale]
 
     @property
     def operations_per_pixel(self) -> float:
@@ -106,14 +164,6 @@ class CompiledUpscaler:
                 digest.update(end[key].tobytes())
         return digest.hexdigest()
 
-    def _request(self, denoise: float, depth: Depth) -> ov.InferRequest:
-        key = (denoise if self.is_blended else 0.0, depth)
-        if key not in self._requests:
-            graph = graphs.level_graph(
-                self.network, self.weights(denoise), depth, self._ranges_for(denoise)
-            )
-            self._requests[key] = compiled(graph)
-        self._requests.move_to_end(key)
-        if len(self._requests) > GRAPHS_KEPT:
-            self._requests.popitem(last=False)
-        return self._requests[key]
+    def _graph(self, denoise: float, depth: Depth) -> ov.Model:
+        ranges = self._ranges_for(denoise)
+        return graphs.level_graph(self.network, self.weights(denoise), depth, ranges)

@@ -24,7 +24,7 @@ RESIDUAL_SHARE = 0.2  # of what an RRDB's blocks add
 WEIGHT_LEVELS, INPUT_LEVELS = 255, 256  # weights symmetric around 0, inputs not
 
 
-class _Layers:
+class Layers:
     """Layers of one network, by their names; remembers what each convolution takes."""
 
     def __init__(self, weights: Weights, ranges: Ranges) -> None:
@@ -33,15 +33,22 @@ class _Layers:
         self.inputs: dict[str, ov.Output] = {}
 
     def convolution(self, name: str, x: ov.Output) -> ov.Output:
-        """3x3, zeros around, with its bias."""
+        """With zeros around, so that the size stays, and with its bias where it has one."""
         self.inputs[name] = x
-        kernel = op.constant(self._weights[f"{name}.weight"]).output(0)
+        values = self.values(f"{name}.weight")
+        kernel = op.constant(values).output(0)
         if name in self._ranges:
             x = _in_8_bits(x, *self._ranges[name])
-            kernel = _kernel_in_8_bits(kernel, self._weights[f"{name}.weight"])
-        y = op.convolution(x, kernel, [1, 1], [1, 1], [1, 1], [1, 1])
-        bias = op.constant(self._weights[f"{name}.bias"].reshape(1, -1, 1, 1))
-        return op.add(y, bias).output(0)
+            kernel = _kernel_in_8_bits(kernel, values)
+        around = [values.shape[-1] // 2] * 2
+        y = op.convolution(x, kernel, [1, 1], around, around, [1, 1]).output(0)
+        if f"{name}.bias" not in self._weights:
+            return y
+        return op.add(y, op.constant(self.values(f"{name}.bias").reshape(1, -1, 1, 1))).output(0)
+
+    def values(self, name: str) -> NDArray[np.float32]:
+        """An entry of the state dict; KeyError where the file holds another network."""
+        return self._weights[name]
 
     def prelu(self, name: str, x: ov.Output) -> ov.Output:
         """A leaky ReLU with a learned leak for each channel."""
@@ -64,14 +71,14 @@ class Network:
     can be made of the values before they are laid out: a quarter of the bytes to move.
     """
 
-    layers: Callable[[_Layers, ov.Output], ov.Output]
+    layers: Callable[[Layers, ov.Output], ov.Output]
     folded: int = 1
 
 
 def srvgg(scale: int) -> Network:
     """SRVGGNetCompact: plain convolutions at the small size, added to the picture as it is."""
 
-    def network(layers: _Layers, picture: ov.Output) -> ov.Output:
+    def network(layers: Layers, picture: ov.Output) -> ov.Output:
         x, index = picture, 0
         while layers.has(f"body.{index}"):
             name = f"body.{index}"
@@ -88,7 +95,7 @@ def srvgg(scale: int) -> Network:
 def rrdb(scale: int) -> Network:
     """RRDBNet of Real-ESRGAN, x2 or x4: dense blocks at the small size, then twice enlarged."""
 
-    def network(layers: _Layers, picture: ov.Output) -> ov.Output:
+    def network(layers: Layers, picture: ov.Output) -> ov.Output:
         folded = op.space_to_depth(picture, "depth_first", 2).output(0) if scale == 2 else picture
         first = x = layers.convolution("conv_first", folded)
         index = 0
@@ -96,25 +103,25 @@ def rrdb(scale: int) -> Network:
             x, index = _rrdb_block(layers, f"body.{index}", x), index + 1
         x = op.add(first, layers.convolution("conv_body", x)).output(0)
         for name in ("conv_up1", "conv_up2"):
-            x = _leaky(layers.convolution(name, _twice_as_large(x)))
-        x = _leaky(layers.convolution("conv_hr", x))
+            x = leaky(layers.convolution(name, twice_as_large(x)))
+        x = leaky(layers.convolution("conv_hr", x))
         return layers.convolution("conv_last", x)
 
     return Network(network)
 
 
-def _rrdb_block(layers: _Layers, name: str, x: ov.Output) -> ov.Output:
+def _rrdb_block(layers: Layers, name: str, x: ov.Output) -> ov.Output:
     y = x
     for dense in ("rdb1", "rdb2", "rdb3"):
         y = _dense_block(layers, f"{name}.{dense}", y)
     return _plus_share(x, y)
 
 
-def _dense_block(layers: _Layers, name: str, x: ov.Output) -> ov.Output:
+def _dense_block(layers: Layers, name: str, x: ov.Output) -> ov.Output:
     seen = [x]
     for index in range(1, 5):
         all_seen = op.concat(seen, 1).output(0) if len(seen) > 1 else x
-        seen.append(_leaky(layers.convolution(f"{name}.conv{index}", all_seen)))
+        seen.append(leaky(layers.convolution(f"{name}.conv{index}", all_seen)))
     return _plus_share(x, layers.convolution(f"{name}.conv5", op.concat(seen, 1).output(0)))
 
 
@@ -122,11 +129,13 @@ def _plus_share(x: ov.Output, y: ov.Output) -> ov.Output:
     return op.add(x, op.multiply(y, np.float32(RESIDUAL_SHARE))).output(0)
 
 
-def _leaky(x: ov.Output) -> ov.Output:
+def leaky(x: ov.Output) -> ov.Output:
+    """A ReLU that lets a fifth of what is below zero through."""
     return op.prelu(x, np.array([LEAK], np.float32)).output(0)
 
 
-def _twice_as_large(x: ov.Output) -> ov.Output:
+def twice_as_large(x: ov.Output) -> ov.Output:
+    """Each pixel four times."""
     sizes = np.array([2, 2], np.float32)
     return op.interpolate(
         x, sizes, "nearest", "scales", axes=np.array([2, 3]), nearest_mode="floor",
@@ -138,21 +147,31 @@ def level_graph(
     network: Network, weights: Weights, depth: Depth, ranges: Ranges | None = None
 ) -> ov.Model:
     """(N, H, W, 3) levels -> the enlarged levels, and the sum of the values behind them."""
-    white = float(np.iinfo(depth).max)
-    levels = op.parameter([-1, -1, -1, 3], depth, name="levels")
-    floats = op.multiply(op.convert(levels, "f32"), np.float32(1 / white))
-    layers = _Layers(weights, ranges or {})
-    values = network.layers(layers, _moved(floats.output(0), (0, 3, 1, 2)))
-    limited = op.multiply(op.clamp(values, 0.0, 1.0), np.float32(white))
-    whole = op.convert(op.round(limited, "half_to_even"), ov.Type(depth).to_string())
+    levels, picture = picture_of_levels(depth)
+    values = network.layers(Layers(weights, ranges or {}), picture)
+    whole = levels_of_values(values, depth)
     total = op.reduce_sum(values, np.arange(4))
-    return ov.Model([_laid_out(whole.output(0), network.folded), total.output(0)], [levels])
+    return ov.Model([_laid_out(whole, network.folded), total.output(0)], [levels])
+
+
+def picture_of_levels(depth: Depth) -> tuple[ov.Node, ov.Output]:
+    """The parameter (N, H, W, 3) of whole levels, and (N, 3, H, W) in 0..1 made of it."""
+    levels = op.parameter([-1, -1, -1, 3], depth, name="levels")
+    floats = op.multiply(op.convert(levels, "f32"), np.float32(1 / np.iinfo(depth).max))
+    return levels, moved(floats.output(0), (0, 3, 1, 2))
+
+
+def levels_of_values(values: ov.Output, depth: Depth) -> ov.Output:
+    """0..1 -> levels, rounded to the nearest, cut off at the ends."""
+    limited = op.multiply(op.clamp(values, 0.0, 1.0), np.float32(np.iinfo(depth).max))
+    rounded = op.round(limited, "half_to_even")
+    return op.convert(rounded, ov.Type(depth).to_string()).output(0)
 
 
 def probe_graph(network: Network, weights: Weights) -> tuple[ov.Model, list[str]]:
     """(N, 3, H, W) in 0..1 -> what each convolution takes; and their names, in that order."""
     picture = op.parameter([-1, 3, -1, -1], np.float32, name="picture")
-    layers = _Layers(weights, {})
+    layers = Layers(weights, {})
     network.layers(layers, picture.output(0))
     return ov.Model(list(layers.inputs.values()), [picture]), list(layers.inputs)
 
@@ -162,12 +181,13 @@ def _laid_out(x: ov.Output, folded: int) -> ov.Output:
     shape = op.shape_of(x)
     count, height, width = (op.gather(shape, np.array([axis]), 0) for axis in (0, 2, 3))
     parted = op.concat([count, np.array([3, folded, folded]), height, width], 0)
-    moved = op.transpose(op.reshape(x, parted, False), np.array([0, 4, 2, 5, 3, 1]))
+    in_place = op.transpose(op.reshape(x, parted, False), np.array([0, 4, 2, 5, 3, 1]))
     sides = (op.multiply(side, np.int64(folded)) for side in (height, width))
-    return op.reshape(moved, op.concat([count, *sides, np.array([3])], 0), False).output(0)
+    return op.reshape(in_place, op.concat([count, *sides, np.array([3])], 0), False).output(0)
 
 
-def _moved(x: ov.Output, order: tuple[int, ...]) -> ov.Output:
+def moved(x: ov.Output, order: tuple[int, ...]) -> ov.Output:
+    """With its axes in another order."""
     return op.transpose(x, np.array(order)).output(0)
 
 

@@ -6,9 +6,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from photoenhance_ui.catalogue import Architecture
+from photoenhance_ui.networks.compiled import CompiledParser
 from photoenhance_ui.networks.device import Placement
+from photoenhance_ui.networks.face_graphs import parsenet_graph
 from photoenhance_ui.networks.interfaces import FACE_PX, FaceParser
-from photoenhance_ui.networks.state_dicts import fill, load_state_dict
+from photoenhance_ui.networks.state_dicts import as_arrays, fill, graph_errors_told, load_state_dict
 from photoenhance_ui.networks.tensors import to_tensor
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.weights import Installed
@@ -50,8 +52,19 @@ class TorchParser:
         return mask
 
 
+def compile_parser(found: Installed) -> FaceParser | None:
+    """Build it for the CPU; None where only torch knows how. Raises WeightsDamaged."""
+    assert found.known is not None
+    if found.known.architecture is not Architecture.PARSENET:
+        return None
+    weights = as_arrays(load_state_dict(found.path))
+    with graph_errors_told(found.path):
+        parsenet_graph(weights, np.uint8, PARSENET_FACE)
+    return CompiledParser(found.name, weights, PARSENET_FACE)
+
+
 def load_parser(found: Installed, placement: Placement) -> FaceParser:
-    """Build the parser of an installed file. Raises WeightsDamaged."""
+    """Build the parser of an installed file in torch. Raises WeightsDamaged."""
     assert found.known is not None
     state = load_state_dict(found.path)
     if found.known.architecture is Architecture.PARSENET:

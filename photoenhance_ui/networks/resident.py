@@ -20,9 +20,9 @@ from photoenhance_ui.networks.device import (
 )
 from photoenhance_ui.networks.finders import load_finder
 from photoenhance_ui.networks.interfaces import Upscaler, Work
-from photoenhance_ui.networks.parsers import load_parser
+from photoenhance_ui.networks.parsers import compile_parser, load_parser
 from photoenhance_ui.networks.proofs import Proofs, crops, is_near, likeness_db
-from photoenhance_ui.networks.restorers import load_restorer
+from photoenhance_ui.networks.restorers import compile_restorer, load_restorer
 from photoenhance_ui.networks.upscalers import compile_upscaler, load_upscaler, warm_up
 from photoenhance_ui.plan import OVERLAP_PX, EngineFacts, UpscalerFacts, choose_networks
 from photoenhance_ui.request import AUTO, RESAMPLE_ONLY, Precision, Request
@@ -130,9 +130,18 @@ class Networks:
         log.info("network_loads name=%s precision=%s", key.name, key.precision)
         if key.role is Role.UPSCALER:
             return self._load_upscaler(key, found, _companion(found, installed))
+        return self._load_for_faces(key.role, found)
+
+    def _load_for_faces(self, role: Role, found: Installed) -> Any:
         exact = Placement(self._device, torch.float32)
-        load = {Role.FINDER: load_finder, Role.RESTORER: load_restorer, Role.PARSER: load_parser}
-        return load[key.role](found, exact)
+        if role is Role.FINDER:
+            return load_finder(found, exact)
+        compile_it, load_it = {
+            Role.RESTORER: (compile_restorer, load_restorer),
+            Role.PARSER: (compile_parser, load_parser),
+        }[role]
+        compiled = compile_it(found) if self._device.type == "cpu" else None
+        return load_it(found, exact) if compiled is None else compiled
 
     def _load_upscaler(self, key: _Key, found: Installed, companion: Installed | None) -> Upscaler:
         if self._device.type == "cpu":

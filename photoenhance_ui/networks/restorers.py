@@ -1,12 +1,15 @@
 """Face restorers: GFPGAN (clean) and RestoreFormer."""
 
+import numpy as np
 from torch import nn
 
 from photoenhance_ui.catalogue import Architecture
 from photoenhance_ui.networks.basicsr_repair import repair
+from photoenhance_ui.networks.compiled import CompiledRestorer
 from photoenhance_ui.networks.device import Placement
+from photoenhance_ui.networks.face_graphs import gfpgan_graph
 from photoenhance_ui.networks.interfaces import FACE_PX, FaceRestorer
-from photoenhance_ui.networks.state_dicts import fill, load_state_dict
+from photoenhance_ui.networks.state_dicts import as_arrays, fill, graph_errors_told, load_state_dict
 from photoenhance_ui.networks.tensors import to_pixels, to_tensor
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.weights import Installed
@@ -31,8 +34,19 @@ class TorchRestorer:
         return to_pixels((output.clamp(-1, 1) + 1) / 2, faces, self.name)
 
 
+def compile_restorer(found: Installed) -> FaceRestorer | None:
+    """Build it for the CPU; None where only torch knows how. Raises WeightsDamaged."""
+    assert found.known is not None
+    if found.known.architecture is not Architecture.GFPGAN_CLEAN:
+        return None
+    weights = as_arrays(load_state_dict(found.path))
+    with graph_errors_told(found.path):
+        gfpgan_graph(weights, np.uint8)
+    return CompiledRestorer(found.name, weights)
+
+
 def load_restorer(found: Installed, placement: Placement) -> FaceRestorer:
-    """Build the restorer of an installed file. Raises WeightsDamaged."""
+    """Build the restorer of an installed file in torch. Raises WeightsDamaged."""
     assert found.known is not None
     repair()
     if found.known.architecture is Architecture.GFPGAN_CLEAN:

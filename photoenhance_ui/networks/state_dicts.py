@@ -1,10 +1,13 @@
 """Weight files -> state dicts, loaded so that a file cannot run code."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -46,6 +49,20 @@ def read_metadata(path: Path) -> dict[str, str]:
         with safe_open(path, framework="pt") as file:
             return dict(file.metadata() or {})
     except (OSError, SafetensorError) as error:
+        raise damaged(path) from error
+
+
+def as_arrays(state: Mapping[str, Tensor]) -> dict[str, NDArray[np.float32]]:
+    """The numbers in 32 bits, for graphs."""
+    return {k: v.numpy() for k, v in state.items() if v.is_floating_point()}
+
+
+@contextmanager
+def graph_errors_told(path: Path) -> Iterator[None]:
+    """Build a graph inside; WeightsDamaged where the file's weights are not its own."""
+    try:
+        yield
+    except Exception as error:  # a missing name, a wrong shape: as many errors as layers
         raise damaged(path) from error
 
 

@@ -1,0 +1,108 @@
+"""The face networks' graphs give what torch gives for the same full-size weights."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from benchmarks.reference import GFPGAN_FILE, PARSENET_FILE, ParseNet, gfpgan_network
+from photoenhance_ui.catalogue import by_name
+from photoenhance_ui.errors import NetworkFailed, WeightsDamaged
+from photoenhance_ui.networks.compiled import CompiledRestorer
+from photoenhance_ui.networks.device import Placement
+from photoenhance_ui.networks.parsers import compile_parser, load_parser
+from photoenhance_ui.networks.restorers import compile_restorer, load_restorer
+from photoenhance_ui.networks.state_dicts import as_arrays, load_state_dict
+from photoenhance_ui.weights import Installed
+from tests.conftest import skimage_photo
+
+CPU = Placement(torch.device("cpu"))
+
+
+def face(depth: Any = np.uint8) -> NDArray[Any]:
+    photo = skimage_photo("astronaut")[None].astype(depth)
+    return photo if depth is np.uint8 else photo * 257
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Seeded random weights in the official form; noise and norms that leave a trace."""
+    folder = tmp_path_factory.mktemp("faces")
+    torch.manual_seed(3)
+    gfpgan, parsenet = gfpgan_network(), ParseNet(in_size=512, out_size=512, parsing_ch=19)
+    with torch.no_grad():
+        for name, value in gfpgan.named_parameters():
+            if name.endswith(".weight") and value.numel() == 1:
+                value.fill_(0.3)
+        for module in parsenet.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.running_mean.normal_(0, 0.3)
+                module.running_var.uniform_(0.3, 2)
+                module.bias.normal_(0, 0.3)
+        scores = parsenet.eval()(torch.from_numpy(face() / np.float32(255)).permute(0, 3, 1, 2))[0]
+        parsenet.out_mask_conv.conv2d.bias.sub_(scores.mean(dim=(0, 2, 3)))  # no class always wins
+    torch.save({"params_ema": gfpgan.state_dict()}, folder / GFPGAN_FILE)
+    torch.save(parsenet.state_dict(), folder / PARSENET_FILE)
+    yield folder
+    (folder / GFPGAN_FILE).unlink()
+
+
+def installed(folder: Path, file: str) -> Installed:
+    return Installed(Path(file).stem, folder / file, by_name(Path(file).stem))
+
+
+def test_gfpgan_restores_as_in_torch(folder: Path) -> None:
+    found = installed(folder, GFPGAN_FILE)
+    compiled, plain = compile_restorer(found), load_restorer(found, CPU)
+    assert compiled is not None
+    restored = compiled(face())
+    with torch.inference_mode():
+        expected = plain(face())
+    assert restored.shape == expected.shape == (1, 512, 512, 3)
+    assert np.abs(restored.astype(int) - expected).max() <= 1
+    assert expected.std() > 10, "there is something to be alike in"
+    deep = compiled(face(np.uint16))
+    assert deep.dtype == np.uint16
+    assert np.abs(deep / 257 - restored).max() <= 0.51
+
+
+def test_parsenet_tells_the_same_pixels(folder: Path) -> None:
+    found = installed(folder, PARSENET_FILE)
+    compiled, plain = compile_parser(found), load_parser(found, CPU)
+    assert compiled is not None
+    mask = compiled(face())
+    with torch.inference_mode():
+        expected = plain(face())
+    assert (mask.shape, mask.dtype) == ((1, 512, 512), np.uint8)
+    assert 0.02 < (expected == 255).mean() < 0.98, "both kinds of pixels are there"
+    assert (mask != expected).mean() < 1e-4  # where two classes tie
+    assert np.isin(mask, [0, 255]).all()
+
+
+def test_the_wrong_file_is_refused(folder: Path) -> None:
+    for file, other, compile_it in (
+        (GFPGAN_FILE, PARSENET_FILE, compile_restorer),
+        (PARSENET_FILE, GFPGAN_FILE, compile_parser),
+    ):
+        wrong = dataclasses.replace(installed(folder, file), path=folder / other)
+        with pytest.raises(WeightsDamaged):
+            compile_it(wrong)
+
+
+def test_networks_that_only_torch_knows_are_left_to_it(folder: Path) -> None:
+    path = folder / PARSENET_FILE
+    assert compile_parser(Installed("parsing_bisenet", path, by_name("parsing_bisenet"))) is None
+    assert compile_restorer(Installed("RestoreFormer", path, by_name("RestoreFormer"))) is None
+
+
+def test_values_that_are_no_numbers_are_no_face(folder: Path) -> None:
+    weights = dict(as_arrays(load_state_dict(folder / GFPGAN_FILE)))
+    weights["final_linear.bias"] = weights["final_linear.bias"] * np.float32(np.nan)
+    with pytest.raises(NetworkFailed, match="broken"):
+        CompiledRestorer("broken", weights)(face())
