@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from photoenhance_ui.catalogue import CATALOGUE, default_downloads
@@ -16,6 +17,7 @@ from photoenhance_ui.request import OPTIONS, PRESETS, Option
 from photoenhance_ui.settings import FLAGS, PROJECT_DIR, Flag
 
 README = PROJECT_DIR / "README.md"
+SPEED_RESULTS = PROJECT_DIR / "benchmarks" / "results" / "speed.json"
 STREAM_RESULTS = PROJECT_DIR / "benchmarks" / "results" / "stream_vs_batch.json"
 
 _BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -140,6 +142,34 @@ def stream_benchmark() -> str:
     )
 
 
+def speed_benchmark() -> str:
+    """Ours beside the reference, as measured last."""
+    result = json.loads(SPEED_RESULTS.read_text())
+
+    def cell(case: dict[str, Any], way: str) -> str:
+        ratio = case["ratios"].get(way)
+        told = f" ({ratio:.1f} times as fast)" if ratio is not None else ""
+        return f"{median(case['seconds'][way]):.1f} s{told}"
+
+    rows = (
+        (f"{case['size']}, {case['faces']} faces", *(cell(case, way) for way in SPEED_WAYS))
+        for case in result["cases"]
+    )
+    return "\n".join(
+        (
+            _table(("photo", *SPEED_WAYS), rows),
+            "",
+            f"Medians of {result['runs']} interleaved runs at scale 2, resident and warm, on "
+            f"{result['machine']['threads']} CPU threads that reach "
+            f"{result['machine']['peak_gflops']:.0f} GFLOP/s in a matrix product. The first of "
+            f"{result['first_of_a_batch']['photos']} photos came "
+            f"{result['first_of_a_batch']['first_to_lone']:.2f} times as late as a lone one.",
+        )
+    )
+
+
+SPEED_WAYS = ("reference", "exact", "default")
+
 TABLES = {
     "options": options,
     "presets": presets,
@@ -148,6 +178,7 @@ TABLES = {
     "exit_codes": exit_codes,
     "limits": limits,
     "suffixes": suffixes,
+    "speed_benchmark": speed_benchmark,
     "stream_benchmark": stream_benchmark,
 }
 

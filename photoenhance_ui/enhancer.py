@@ -24,11 +24,12 @@ from photoenhance_ui.faces import (
     pasted,
     soft_mask,
 )
-from photoenhance_ui.geometry import Size
+from photoenhance_ui.geometry import Region, Size, Tile
 from photoenhance_ui.networks.interfaces import FoundFace, Work
 from photoenhance_ui.photo import Photo, Pixels
 from photoenhance_ui.plan import Plan
 
+KERNEL_REACH = 8  # pixels of the smaller picture; Lanczos sees four pixels of the larger one
 STRONG_SHRINK = 0.5
 """Below this share Lanczos' eight taps would skip pixels; averaging does not."""
 
@@ -104,16 +105,35 @@ def _enlarged(
         if total:  # the last face is done
             yield Progress(Stage.ENLARGING, total, total)
         return resized(photo.pixels, plan.output)
-    scale = plan.network_scale
-    whole = np.empty((plan.source.height * scale, plan.source.width * scale, 3), photo.pixels.dtype)
+    kept = plan.kept_size
+    whole = np.empty((kept.height, kept.width, 3), photo.pixels.dtype)
     for behind, tile in enumerate(plan.tiles, start=done):
         yield Progress(Stage.ENLARGING, behind, total)
         piece = photo.pixels[tile.padded.slices]
         (large,) = yield Work(Role.UPSCALER, plan.upscaler, piece[None], plan.denoise)
-        core = tile.core.relative_to(tile.padded).scaled(scale)
-        whole[tile.core.scaled(scale).slices] = large[core.slices]
+        place, pixels = _reduced(large, tile, plan)
+        whole[place.slices] = pixels
     yield Progress(Stage.ENLARGING, total, total)
     return resized(whole, plan.output)
+
+
+def _reduced(large: Pixels, tile: Tile, plan: Plan) -> tuple[Region, Pixels]:
+    """What a tile contributes to the picture that is kept, and where.
+
+    Made smaller tile by tile, the photo never lies at the network's size as a whole. A margin
+    gives the kernel what it sees around, so that the result is that of the whole.
+    """
+    scale, by = plan.network_scale, plan.reduction
+    core = tile.core.scaled(scale)
+    if by == 1:
+        return core, large[core.relative_to(tile.padded.scaled(scale)).slices]
+    seen = core.grown(KERNEL_REACH * by, plan.source.scaled(scale)).within(
+        tile.padded.scaled(scale)
+    )
+    piece = large[seen.relative_to(tile.padded.scaled(scale)).slices]
+    small = resized(piece, Size(seen.width // by, seen.height // by))
+    place = core.divided(by)
+    return place, small[place.relative_to(seen.divided(by)).slices]
 
 
 def resized(pixels: Pixels, size: Size) -> Pixels:

@@ -1,7 +1,11 @@
 """Sizes, regions and tilings: arithmetic on whole pixels, nothing else."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil
+
+GRID_PX = 4
+"""Tiles begin at multiples of it: the largest fold of pixels that is known of an upscaler."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,16 @@ class Region:
         """The same place in a picture ``factor`` times as large."""
         return Region(self.x * factor, self.y * factor, self.width * factor, self.height * factor)
 
+    def within(self, outer: "Region") -> "Region":
+        """The part that lies in ``outer``, which it must touch."""
+        left, top = max(self.x, outer.x), max(self.y, outer.y)
+        right, bottom = min(self.right, outer.right), min(self.bottom, outer.bottom)
+        return Region(left, top, right - left, bottom - top)
+
+    def divided(self, by: int) -> "Region":
+        """The same place in a picture ``by`` times as small; all four numbers must divide."""
+        return Region(self.x // by, self.y // by, self.width // by, self.height // by)
+
     def relative_to(self, outer: "Region") -> "Region":
         """The same place, counted from the top left corner of ``outer``."""
         return Region(self.x - outer.x, self.y - outer.y, self.width, self.height)
@@ -83,6 +97,28 @@ class Tile:
 
     core: Region
     padded: Region
+
+
+def even_tiles_of(size: Size, tile_px: int, overlap_px: int) -> tuple[Tile, ...]:
+    """Cut ``size`` into about as many tiles as ``tiles_of``, all of about one size, row by row.
+
+    A side is cut into as many parts as come nearest to ``tile_px``, so that no narrow strip is
+    left over that would be mostly overlap; a part is about one and a half ``tile_px`` long at most.
+    Parts begin at multiples of ``GRID_PX``, because networks that fold pixels see a grid.
+    """
+    rows, columns = (_even_parts(side, tile_px) for side in (size.height, size.width))
+    cores = (
+        Region(left, top, right - left, bottom - top)
+        for top, bottom in rows
+        for left, right in columns
+    )
+    return tuple(Tile(core, core.grown(overlap_px, size)) for core in cores)
+
+
+def _even_parts(length: int, part_px: int) -> list[tuple[int, int]]:
+    count = max(1, round(length / part_px))
+    inner = [length * index // count // GRID_PX * GRID_PX for index in range(1, count)]
+    return list(pairwise([0, *inner, length]))
 
 
 def tiles_of(size: Size, tile_px: int, overlap_px: int) -> tuple[Tile, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from photoenhance_ui.errors import NetworkMissing
-from photoenhance_ui.geometry import Size, Tile, tiles_of
+from photoenhance_ui.geometry import Size, Tile, even_tiles_of, tiles_of
 from photoenhance_ui.request import AUTO, RESAMPLE_ONLY, Faces, Precision, Request
 from photoenhance_ui.settings import TILE_LADDER_PX
 
@@ -95,6 +95,20 @@ class Plan:
     warnings: tuple[str, ...] = ()
 
     @property
+    def reduction(self) -> int:
+        """The whole factor by which the network's result is made smaller tile by tile; 1: none."""
+        by = round(self.network_scale / self.scale)
+        whole = self.source.scaled(self.network_scale)
+        reduced = (self.output.width * by, self.output.height * by)
+        return by if by > 1 and reduced == (whole.width, whole.height) else 1
+
+    @property
+    def kept_size(self) -> Size:
+        """The size at which tiles are put together."""
+        whole = self.source.scaled(self.network_scale)
+        return Size(whole.width // self.reduction, whole.height // self.reduction)
+
+    @property
     def networks(self) -> tuple[str, ...]:
         """Names of the networks that will run."""
         names = (self.upscaler, self.companion, self.finder, self.restorer, self.parser)
@@ -130,8 +144,8 @@ def make_plan(
 ) -> Plan:
     """Plan one photo. Raises NetworkMissing where the named upscaler is not installed.
 
-    ``runs_fast`` tells that the upscaler has a fast form here that is proven; ``tile_px`` and
-    ``overlap_px`` take the place of what the facts say.
+    ``runs_fast`` tells that the upscaler has a fast form here that is proven; ``tile_px``
+    takes the place of the facts'; ``overlap_px`` asks for the reference's tiling with it.
     """
     upscaler = _upscaler_facts(choice.upscaler, facts)
     warnings: list[str] = []
@@ -181,7 +195,9 @@ def _tiles(
     if upscaler is None:
         return ()
     side = tile_px or facts.tile_px or tile_px_for(upscaler, facts.device)
-    return tiles_of(source, side, upscaler.overlap_px if overlap_px is None else overlap_px)
+    if overlap_px is not None:
+        return tiles_of(source, side, overlap_px)
+    return even_tiles_of(source, side, upscaler.overlap_px)
 
 
 def tile_px_for(upscaler: UpscalerFacts, device: str) -> int:

@@ -294,6 +294,30 @@ def test_tiles_see_enough_around_them(tile_px: int) -> None:
     assert (seams.enhanced.background != whole).any(), "the network looked too near to show it"
 
 
+@pytest.mark.parametrize(("network_scale", "scale"), [(2, 1.0), (4, 2.0), (4, 1.0), (8, 2.0)])
+@pytest.mark.parametrize("overlap_px", [0, 3, 8])
+def test_made_smaller_tile_by_tile_is_made_smaller_as_a_whole(
+    network_scale: int, scale: float, overlap_px: int
+) -> None:
+    photo = photo_of(67, 53)
+    request = Request(scale=scale, upscaler="upscaler", faces=Faces.NONE)
+    plan = plan_of(photo, request, network_scale, 16, overlap_px)
+    assert plan.reduction == network_scale / scale
+    tiled = driven(photo, plan, StandIns(network_scale)).enhanced.background
+    whole = resized(repeated(photo.pixels, network_scale), plan.output)
+    apart = np.abs(tiled.astype(int) - whole)
+    if overlap_px == 8:  # the margin that the kernel sees is there
+        assert apart.max() == 0
+    assert apart.mean() < 1
+
+
+def test_a_photo_that_grows_by_a_fraction_is_resampled_as_a_whole() -> None:
+    photo = photo_of(35, 27)
+    request = Request(scale=1.5, upscaler="upscaler", faces=Faces.NONE)
+    plan = plan_of(photo, request, 4)
+    assert (plan.reduction, plan.kept_size) == (1, photo.size.scaled(4))
+
+
 # Sizes, depths, transparency, gray
 
 SCALES = [1.0, 1.5, 2.0, 2.37, 3.0, 4.0, 8.0]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from photoenhance_ui.geometry import Region, Size, Tile, tiles_of
+from photoenhance_ui.geometry import GRID_PX, Region, Size, Tile, even_tiles_of, tiles_of
 
 sides = st.integers(1, 90)
 sizes = st.builds(Size, sides, sides)
@@ -205,3 +205,25 @@ def test_the_tiles_are_those_of_the_reference(
     for number, tile in enumerate(ours, start=1):
         whose[tile.core.slices] = number
     np.testing.assert_array_equal(theirs.output[0, 0].numpy(), whose)
+
+
+@given(st.integers(1, 900), st.integers(1, 900), st.integers(8, 300), st.integers(0, 40))
+def test_even_tiles_cover_each_pixel_once_and_none_is_a_strip(
+    width: int, height: int, tile_px: int, overlap_px: int
+) -> None:
+    size = Size(width, height)
+    tiles = even_tiles_of(size, tile_px, overlap_px)
+    count = np.zeros((height, width), np.uint8)
+    for tile in tiles:
+        count[tile.core.slices] += 1
+        assert tile.padded == tile.core.grown(overlap_px, size)
+        for side, whole in ((tile.core.width, width), (tile.core.height, height)):
+            assert side <= 1.5 * tile_px + GRID_PX
+            assert side == whole or side >= 0.75 * tile_px - GRID_PX
+        assert tile.core.x % GRID_PX == tile.core.y % GRID_PX == 0
+    assert (count == 1).all()
+
+
+def test_a_part_within_another_region() -> None:
+    assert Region(2, 3, 10, 10).within(Region(5, 0, 4, 8)) == Region(5, 3, 4, 5)
+    assert Region(8, 4, 12, 16).divided(4) == Region(2, 1, 3, 4)

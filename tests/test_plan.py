@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from photoenhance_ui.errors import NetworkMissing
-from photoenhance_ui.geometry import Size
+from photoenhance_ui.geometry import GRID_PX, Size
 from photoenhance_ui.plan import (
     Choice,
     EngineFacts,
@@ -15,6 +15,8 @@ from photoenhance_ui.plan import (
     UpscalerFacts,
     choose_networks,
     make_plan,
+    operations,
+    tile_px_for,
 )
 from photoenhance_ui.request import AUTO, RESAMPLE_ONLY, Faces, Precision, Request
 
@@ -206,15 +208,39 @@ def test_tiles_cover_the_photo_once(source: Size, tile_px: int) -> None:
     assert max(tile.core.right for tile in tiles) == source.width
     assert max(tile.core.bottom for tile in tiles) == source.height
     assert len({(tile.core.x, tile.core.y) for tile in tiles}) == len(tiles)
-    assert all(tile.core.width <= tile_px and tile.core.height <= tile_px for tile in tiles)
+    most = 1.5 * tile_px + GRID_PX
+    assert all(tile.core.width <= most and tile.core.height <= most for tile in tiles)
 
 
 def test_tiles_are_those_asked_for() -> None:
     choice = choose_networks(X2, 2, FACTS)
     plan = make_plan(SOURCE, Request(upscaler=X2), choice, FACTS, tile_px=1000, overlap_px=0)
     assert len(plan.tiles) == 1
-    assert len(plan_of(Request(upscaler=X2)).tiles) == 3 * 2
+    assert len(plan_of(Request(upscaler=X2)).tiles) == 2 * 2  # 300 x 200 by about 128
     assert plan_of(Request(upscaler=RESAMPLE_ONLY)).tiles == ()
+
+
+@pytest.mark.parametrize(
+    ("device", "operations_per_pixel", "expected"),
+    [("cuda", 1e9, 512), ("cpu", 0.6e6, 512), ("cpu", 4.48e6, 384), ("cpu", 1e9, 128)],
+)
+def test_a_tile_takes_a_cpu_not_too_long(
+    device: str, operations_per_pixel: float, expected: int
+) -> None:
+    upscaler = UpscalerFacts(4, None, operations_per_pixel)
+    assert tile_px_for(upscaler, device) == expected
+
+
+def test_a_larger_photo_needs_more_operations_and_faces_cost_too() -> None:
+    def cost(source: Size, request: Request, facts: EngineFacts = FACTS) -> float:
+        choice = choose_networks(request.upscaler, request.scale, facts)
+        return operations(source, choice, request, facts)
+
+    with_faces, without = Request(upscaler=X2), Request(upscaler=X2, faces=Faces.NONE)
+    assert cost(Size(200, 200), without) == 4 * cost(Size(100, 100), without)
+    assert cost(SOURCE, with_faces) > cost(SOURCE, without)
+    assert cost(SOURCE, with_faces, replace(FACTS, restorer=None)) == cost(SOURCE, without)
+    assert cost(SOURCE, Request(upscaler="not there", faces=Faces.NONE)) > 0
 
 
 def test_the_same_facts_give_the_same_plan_and_it_crosses_processes() -> None:

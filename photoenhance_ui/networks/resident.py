@@ -10,6 +10,7 @@ import torch
 
 from photoenhance_ui.catalogue import FINDERS, PARSERS, RESTORERS, Role
 from photoenhance_ui.errors import NetworkFailed, NetworkMissing, WeightsError
+from photoenhance_ui.geometry import GRID_PX
 from photoenhance_ui.networks.compiled import CompiledUpscaler
 from photoenhance_ui.networks.device import (
     Placement,
@@ -172,7 +173,8 @@ class Networks:
                 if key not in self._loaded:
                     self._loaded[key] = self._load(key, installed)
                 own = self._loaded[key]
-                overlap_px = min(OVERLAP_PX, own.receptive_px or OVERLAP_PX)
+                reach_px = -(-(own.receptive_px or OVERLAP_PX) // GRID_PX) * GRID_PX
+                overlap_px = min(OVERLAP_PX, reach_px)
                 return UpscalerFacts(own.scale, None, own.operations_per_pixel, overlap_px)
         except WeightsError as error:
             log.warning("weights_refused file=%s code=%s", installed[name].path.name, error.code)

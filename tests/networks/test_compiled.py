@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from benchmarks.reference import GENERAL_FILE, GENERAL_WDN_FILE, X2PLUS_FILE, write_random_weights
 from photoenhance_ui.catalogue import by_name
 from photoenhance_ui.errors import NetworkFailed, WeightsDamaged
-from photoenhance_ui.geometry import Size, tiles_of
+from photoenhance_ui.geometry import Size, even_tiles_of, tiles_of
 from photoenhance_ui.networks import graphs
 from photoenhance_ui.networks.compiled import GRAPHS_KEPT, CompiledUpscaler
 from photoenhance_ui.networks.device import Placement
@@ -144,3 +144,15 @@ def test_tiles_with_the_receptive_field_around_them_are_the_whole_exactly() -> N
         large = upscaler(photo[tile.padded.slices][None], 0.0)[0]
         core = large[tile.core.relative_to(tile.padded).scaled(4).slices]
         assert apart(core, whole[tile.core.scaled(4).slices]) <= 1  # the order of additions
+
+
+def test_tiles_of_a_folding_network_keep_its_grid(folder: Path) -> None:
+    """RRDBNet sees further than this overlap, so they are near the whole and not the same."""
+    upscaler = compile_upscaler(installed(folder, X2PLUS_FILE), None)
+    assert upscaler is not None
+    photo = skimage_photo("coffee", 98)
+    whole = upscaler(photo[None], 0.0)[0]
+    for tile in even_tiles_of(Size(98, 98), 32, 16):
+        large = upscaler(photo[tile.padded.slices][None], 0.0)[0]
+        core = large[tile.core.relative_to(tile.padded).scaled(2).slices]
+        assert apart(core, whole[tile.core.scaled(2).slices]) <= 3

@@ -79,9 +79,12 @@ def test_the_command_measures_and_writes(
     quality.main(["--data", str(data), "--out", str(out), "--device", "cpu"])
     assert "| builtin |" in capsys.readouterr().out
     figures = json.loads((out / "quality.json").read_text())
-    assert {(row["enlarger"], row["damage"]) for row in figures["rows"]} == {
-        (name, kind) for name in ("bicubic", "lanczos", "builtin") for kind in DAMAGES
+    assert {(row["enlarger"], row["damage"], row["part"]) for row in figures["rows"]} == {
+        (name, kind, "photos") for name in ("bicubic", "lanczos", "builtin") for kind in DAMAGES
     }
+    assert figures["faces"] == 0  # without the detector's file
+    assert set(figures["seconds_1080x1440"]) == {"exact", "fast"}
+    assert all(seconds > 0 for seconds in figures["seconds_1080x1440"].values())
     assert figures["builtin_sha256"] in BUILTIN_FILE.with_suffix(".md").read_text()
     assert quality.read(out / "quality-old.png").shape[1] == 3 * quality.SHEET_CROP_PX
     assert (out / "quality-kodak.png").is_file()

@@ -15,6 +15,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
+from photoenhance_ui.cli import main
 from photoenhance_ui.events import Row
 from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.request import OPTIONS
@@ -348,3 +349,18 @@ def test_a_batch_outlasts_every_cleaning_age(
     assert all(Path(item["image"]["path"]).is_file() for item in gallery)
     sweep(service, service.workspace.root.parent)
     assert not any(Path(item["image"]["path"]).exists() for item in gallery)
+
+
+def test_the_command_line_writes_the_same_bytes(
+    client: Client, served: Served, photo_file: PhotoMaker, tmp_path: Path
+) -> None:
+    photo = photo_file("coffee", 90)
+    row = client.predict(handle_file(str(photo)), scale=2, api_name="/enhance_one")[1]
+    by_api = httpx.get(f"{served.url}gradio_api/file={row['output']}").raise_for_status().content
+    settings = served.settings
+    flags = ["--device", "cpu", "--offline", "--tile-px", settings.tile_px]
+    flags += ["--weights-dir", str(settings.weights_dir), "--quiet"]
+    assert main(["enhance", str(photo), "--output", str(tmp_path / "out"), *flags]) == 0
+    (by_cli,) = (tmp_path / "out").iterdir()
+    assert by_cli.name == Path(row["output"]).name
+    assert by_cli.read_bytes() == by_api

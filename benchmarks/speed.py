@@ -1,0 +1,300 @@
+"""Ours beside the reference, resident and warm, interleaved: ``python -m benchmarks.speed``.
+
+The reference is ``GFPGANer`` with ``RealESRGANer`` x2plus as its authors' script sets them up (tile
+400, pad 10), noise fixed. Ours runs twice: ``exact`` with the same weights, and ``default`` with
+what ``auto`` takes on a CPU. The large networks have seeded random weights at full size, so
+cost and equality are real and looks are not; the general network and the detector are the real
+ones of ``--data``. A ratio is given only where the exact result is at least 45 dB like the
+reference's. Also: how soon the first photo of a batch comes, and how long those of three people
+wait.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import openvino
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+from skimage import data as sample_photos
+
+from benchmarks import reference
+from benchmarks.parity import psnr
+from photoenhance_ui.engine import Engine
+from photoenhance_ui.enhancer import blend
+from photoenhance_ui.events import Rendered, Started
+from photoenhance_ui.networks.resident import Networks
+from photoenhance_ui.photo import Photo
+from photoenhance_ui.plan import choose_networks, make_plan, wants_fast
+from photoenhance_ui.request import Faces, Precision, Request
+from photoenhance_ui.settings import PROJECT_DIR, Settings
+from photoenhance_ui.weights import installed
+from tests.driver import enhanced
+
+RESULTS = PROJECT_DIR / "benchmarks" / "results"
+SCALE = 2.0
+LEAST_DB = 45.0
+X2PLUS = Path(reference.X2PLUS_FILE).stem
+FACE_PHOTOS = {1: "one-face-418x520.jpg", 2: "two-faces-700x464.jpg"}
+BATCH_SIZE, BATCH_SIDE_PX = 20, 256
+PEAK_SIDE = 2048  # of the matrices whose product shows what the machine reaches
+
+Way = Callable[[Photo], np.ndarray[Any, Any]]
+
+
+@dataclass
+class Case:
+    """One photo, enlarged twice, in every way."""
+
+    photo: str
+    size: str
+    faces: int
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    exact_db: float = 0.0
+
+    @property
+    def ratios(self) -> dict[str, float]:
+        """How many times as fast as the reference, by medians; none without the gate."""
+        if self.exact_db < LEAST_DB:
+            return {}
+        ours = {way: times for way, times in self.seconds.items() if way != "reference"}
+        theirs = median(self.seconds["reference"])
+        return {way: round(theirs / median(times), 2) for way, times in ours.items()}
+
+
+def peak_gflops() -> float:
+    """GFLOP/s of a large 32-bit matrix product: what the arithmetic units give here and now."""
+    matrix = torch.rand(PEAK_SIDE, PEAK_SIDE)
+    times = []
+    for _ in range(5):
+        began = time.perf_counter()
+        torch.mm(matrix, matrix)
+        times.append(time.perf_counter() - began)
+    return round(2 * PEAK_SIDE**3 / min(times) / 1e9, 1)
+
+
+def our_way(networks: Networks, request: Request) -> Way:
+    """One photo from pixels to pixels, as the engine does it."""
+
+    def run(photo: Photo) -> np.ndarray[Any, Any]:
+        facts = networks.facts()
+        choice = choose_networks(request.upscaler, request.scale, facts)
+        fast = wants_fast(request, facts) and networks.runs_fast(choice.upscaler, request.denoise)
+        plan = make_plan(photo.size, request, choice, facts, runs_fast=fast)
+        return blend(enhanced(photo, plan, networks), request.face_strength).pixels
+
+    return run
+
+
+def their_way(folder: Path) -> Way:
+    """The reference, resident."""
+    with _tiles_of_the_script():
+        upsampler = reference.background(folder, reference.X2PLUS_FILE)
+    detector = reference.mobilenet_detector(folder / reference.MOBILENET_FILE)
+    restorer = reference.gfpganer(folder, detector, SCALE, upsampler)
+    return lambda photo: reference.reference_result(restorer, photo.pixels)[0]
+
+
+class _tiles_of_the_script:  # noqa: N801 - used like a function
+    """The authors' script cuts at 400 pixels; the parity tests at fewer."""
+
+    def __enter__(self) -> None:
+        self._before = reference.TILE_PX
+        reference.TILE_PX = 400
+
+    def __exit__(self, *_: object) -> None:
+        reference.TILE_PX = self._before
+
+
+def photos_of(data: Path) -> list[tuple[int, Photo]]:
+    """Without a face from scikit-image, with faces from the data folder."""
+    photos = [(0, Photo(sample_photos.coffee(), "coffee", "PNG"))]
+    for faces, name in FACE_PHOTOS.items():
+        with Image.open(data / "photos" / name) as image:
+            photos.append((faces, Photo(np.asarray(image.convert("RGB")).copy(), name, "PNG")))
+    return photos
+
+
+def measured(photo: Photo, faces: int, ways: Mapping[str, Way], runs: int) -> Case:
+    """Every way in turn, as often as asked; the exact result held to the reference's."""
+    case = Case(photo.name, str(photo.size), faces)
+    results: dict[str, np.ndarray[Any, Any]] = {}
+    for run in range(runs):
+        turn = run % len(ways)
+        for name in (*list(ways)[turn:], *list(ways)[:turn]):
+            began = time.perf_counter()
+            results[name] = ways[name](photo)
+            case.seconds.setdefault(name, []).append(round(time.perf_counter() - began, 3))
+    case.exact_db = round(min(99.0, psnr(results["exact"], results["reference"])), 2)
+    return case
+
+
+# Waiting
+
+
+def first_of_a_batch(networks: Networks, settings: Settings, runs: int) -> dict[str, Any]:
+    """Seconds to the first of 20 photos of one person beside that of a lone photo."""
+    lone, first = [], []
+    with _engine(networks, settings) as engine:
+        for _ in range(runs):
+            lone.append(_arrivals(engine, ["a"])[0][1])
+            first.append(_arrivals(engine, ["a"] * BATCH_SIZE)[0][1])
+    ratio = round(median(first) / median(lone), 3)
+    return {"photos": BATCH_SIZE, "side_px": BATCH_SIDE_PX, "lone_s": lone, "first_s": first,
+            "first_to_lone": ratio}  # fmt: skip
+
+
+def first_of_three_people(networks: Networks, settings: Settings) -> dict[str, Any]:
+    """How many photos of each other person are begun before somebody's first."""
+    with _engine(networks, settings) as engine:
+        _arrivals(engine, ["a"])
+        order = [owner for owner, _ in _arrivals(engine, ["a"] * 8 + ["b"] * 8 + ["c"] * 8)]
+    ahead = {
+        owner: max(order[: order.index(owner)].count(other) for other in "abc" if other != owner)
+        for owner in "abc"
+    }
+    return {"order": "".join(order), "most_of_another_ahead_of_the_first": ahead}
+
+
+class _engine:  # noqa: N801 - used like a function
+    def __init__(self, networks: Networks, settings: Settings) -> None:
+        self._engine = Engine(networks, settings)
+
+    def __enter__(self) -> Engine:
+        return self._engine
+
+    def __exit__(self, *_: object) -> None:
+        self._engine.close()
+
+
+def _arrivals(engine: Engine, owners: Sequence[str]) -> list[tuple[str, float]]:
+    """Photos of these owners at once: (owner, seconds until done), in the order of beginning."""
+    side = BATCH_SIDE_PX
+    photo = Photo(np.ascontiguousarray(sample_photos.astronaut()[:side, :side]), "a", "PNG")
+    request = Request(upscaler="builtin", faces=Faces.NONE)
+    choice = choose_networks(request.upscaler, request.scale, engine.facts())
+    begins: list[tuple[float, str, float]] = []
+    start = time.perf_counter()
+
+    def follow(number: int) -> None:
+        owner, began = owners[number], 0.0
+        for event in engine.enhance(f"{start}-{number}", owner, photo, request, choice):
+            if isinstance(event, Started):
+                began = time.perf_counter() - start
+            if isinstance(event, Rendered):
+                begins.append((began, owner, round(time.perf_counter() - start, 4)))
+
+    with ThreadPoolExecutor(len(owners)) as threads:
+        list(threads.map(follow, range(len(owners))))
+    return [(owner, done) for _, owner, done in sorted(begins)]
+
+
+# Telling
+
+
+def table(cases: Sequence[Case]) -> str:
+    """Medians and ratios in Markdown."""
+    heads = ("photo", "faces", "reference", "exact", "default", "exact to reference")
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for case in cases:
+        cells = [f"{median(case.seconds['reference']):.1f} s"]
+        for way in ("exact", "default"):
+            ratio = case.ratios.get(way)
+            times = f" ({ratio:.1f}x)" if ratio is not None else ""
+            cells.append(f"{median(case.seconds[way]):.1f} s{times}")
+        lines.append(
+            f"| {case.photo} {case.size} | {case.faces} | {' | '.join(cells)} "
+            f"| {case.exact_db:.1f} dB |"
+        )
+    return "\n".join(lines)
+
+
+def plot(cases: Sequence[Case], path: Path) -> None:
+    """Seconds for each photo and way, on a logarithmic axis."""
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.subplots()
+    ways = ("reference", "exact", "default")
+    for index, way in enumerate(ways):
+        places = [number + 0.27 * (index - 1) for number in range(len(cases))]
+        axes.bar(places, [median(case.seconds[way]) for case in cases], width=0.25, label=way)
+    axes.set(yscale="log", ylabel="seconds", xticks=range(len(cases)))
+    axes.set_xticklabels([f"{case.faces} faces\n{case.size}" for case in cases])
+    axes.legend()
+    figure.savefig(path, dpi=120)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(prog="benchmarks.speed", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with photos and weights")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    given = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        shutil.copy(given.data / "weights" / reference.MOBILENET_FILE, folder)
+        for file, real in (
+            (reference.GENERAL_FILE, "realesr-general-x4v3.fp16-rounded.pth"),
+            (reference.GENERAL_WDN_FILE, "realesr-general-wdn-x4v3.fp16-rounded.pth"),
+        ):
+            shutil.copy(given.data / "weights" / real, folder / file)
+        reference.write_random_weights(
+            folder, (reference.GFPGAN_FILE, reference.PARSENET_FILE, reference.X2PLUS_FILE)
+        )
+        settings = Settings(device="cpu", offline=True, weights_dir=folder, trust_weights=True)
+        networks = Networks(installed(settings), settings)
+        exact = Request(scale=SCALE, upscaler=X2PLUS, precision=Precision.EXACT, face_strength=1.0)
+        ways = {
+            "reference": their_way(folder),
+            "exact": our_way(networks, exact),
+            "default": our_way(networks, Request(scale=SCALE)),
+        }
+        warm = Photo(np.ascontiguousarray(sample_photos.astronaut()[:96, :96]), "warm", "PNG")
+        for way in ways.values():
+            way(warm)
+        peak, cases = peak_gflops(), []
+        for faces, photo in photos_of(given.data):
+            cases.append(measured(photo, faces, ways, given.runs))
+            print(table(cases[-1:]).splitlines()[-1], flush=True)
+        waiting = {
+            "first_of_a_batch": first_of_a_batch(networks, settings, given.runs),
+            "first_of_three_people": first_of_three_people(networks, settings),
+        }
+    print(table(cases), json.dumps(waiting, indent=1), sep="\n")
+    _write(given.out, cases, waiting, peak, given.runs)
+
+
+def _write(
+    folder: Path, cases: Sequence[Case], waiting: dict[str, Any], peak: float, runs: int
+) -> None:
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    content = {
+        "benchmark": "speed",
+        "commit": commit.stdout.strip() or None,
+        "machine": {"device": "cpu", "threads": torch.get_num_threads(), "peak_gflops": peak},
+        "versions": {"torch": str(torch.__version__), "openvino": openvino.__version__},
+        "runs": runs,
+        "least_db": LEAST_DB,
+        "cases": [{**asdict(case), "ratios": case.ratios} for case in cases],
+        **waiting,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "speed.json").write_text(json.dumps(content, indent=1) + "\n")
+    plot(cases, folder / "speed.png")
+
+
+if __name__ == "__main__":
+    main()
