@@ -131,6 +131,8 @@ class Engine:
         """The next job, or None once the engine is closed and nobody waits."""
         with self._changed:
             self._working = None
+            if not len(self._scheduler):
+                self._scheduler.rest()
             self._changed.wait_for(lambda: len(self._scheduler) or self._closed)
             job_id = self._scheduler.next()
             if job_id is None:

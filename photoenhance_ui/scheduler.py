@@ -33,7 +33,7 @@ class Scheduler:
     def __init__(self) -> None:
         self._lines: OrderedDict[str, _Line] = OrderedDict()
         self._served: set[str] = set()
-        """Owners who had their photo ahead; forgotten once nobody waits any more."""
+        """Owners who had their photo ahead since the last rest."""
         self._arrivals = 0
 
     def __len__(self) -> int:
@@ -55,6 +55,10 @@ class Scheduler:
         line.jobs = kept
         self._forget_if_empty(owner)
         return True
+
+    def rest(self) -> None:
+        """Nobody waits and nothing is worked on: from now on each has a first photo again."""
+        self._served.clear()
 
     def next(self) -> str | None:
         """The job whose turn it is, taken out; None where nobody waits."""
@@ -88,5 +92,3 @@ class Scheduler:
         """An owner who has nothing waiting saves up no credit."""
         if not self._lines[owner].jobs:
             del self._lines[owner]
-        if not self._lines:
-            self._served.clear()

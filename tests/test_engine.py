@@ -194,7 +194,7 @@ def test_owners_take_turns(engine: Engine, networks: HookedNetworks) -> None:
     networks.release()
     for job in jobs:
         job.last()
-    assert order == ["a0", "a1", "b0", "a2"]
+    assert order == ["a0", "b0", "a1", "a2"]
 
 
 def test_closing_the_engine_ends_every_photo_with_a_sentence(

@@ -94,9 +94,19 @@ def test_the_first_photo_is_ahead_once_and_not_each_time_the_line_is_empty() -> 
 def test_after_a_pause_everybody_may_be_ahead_again() -> None:
     scheduler = filled([("a", "a0", 1.0)])
     assert drained(scheduler) == ["a0"]
+    scheduler.rest()
     for owner, name in (("b", "b0"), ("b", "b1"), ("a", "a1")):
         scheduler.add(owner, name, 1.0)
     assert drained(scheduler) == ["b0", "a1", "b1"]
+
+
+def test_who_is_being_worked_for_has_no_other_first_photo() -> None:
+    """The line was empty for a moment, but the machine was not."""
+    scheduler = filled([("a", "a0", 1.0)])
+    assert scheduler.next() == "a0"
+    for owner, name in (("a", "a1"), ("b", "b0"), ("c", "c0")):
+        scheduler.add(owner, name, 1.0)
+    assert drained(scheduler) == ["b0", "c0", "a1"]
 
 
 def test_a_removed_job_never_runs_and_can_be_removed_once() -> None:

@@ -30,10 +30,14 @@ Sharp patches are made bad on the fly: blur (isotropic, anisotropic, motion, def
 by averaging or by other kernels, sharpening halos, noise (gray or coloured, Gaussian or growing
 with the light), JPEG or WebP, and for a part all of it once more. A share of {clean:.0%} is only
 made smaller, so that a good photo stays what it is. Loss: Charbonnier on the pixels plus the L1
-distance of the spectra. Muon for the body's kernels, Adam for the rest; a short warm-up, an even
-rate, and a fall to nearly nothing at the end; the published weights are a moving average. Every
-number is in `training/config.py`, and as it was in this run in the metadata of the file
-(`config`)."""
+distance of the spectra. {optimizers}; the published weights are a moving average. Every number is
+in `training/config.py`, and as it was in this run in the metadata of the file (`config`)."""
+
+MUON = (
+    "Muon for the body's kernels, Adam for the rest; a short warm-up, an even rate, and a fall to "
+    "nearly nothing at the end"
+)
+ADAM = "Adam, a short warm-up, then half a cosine over the time there was"
 
 LIMITS = """\
 - It was trained for a short time on two processor cores that other work shared; it is far from what
@@ -68,7 +72,10 @@ def card(weights: Path, figures: Mapping[str, Any]) -> str:
             "## Data",
             DATA.format(validation_every=config["validation_every"]),
             "## Recipe",
-            RECIPE.format(clean=config["degradation"]["clean"]),
+            RECIPE.format(
+                clean=config["degradation"]["clean"],
+                optimizers=MUON if "cool_down" in config else ADAM,  # before the recipe had it
+            ),
             "## Figures",
             f"Kodak's {figures['photos']} photos, never trained on; luma PSNR and SSIM, border of "
             f"{figures['scale']} pixels cut; seed {figures['seed']}; by `python -m "
