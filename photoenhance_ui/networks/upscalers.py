@@ -17,7 +17,13 @@ from photoenhance_ui.networks.compiled import CompiledUpscaler
 from photoenhance_ui.networks.device import Placement
 from photoenhance_ui.networks.interfaces import Upscaler
 from photoenhance_ui.networks.padding import pad_to_multiple
-from photoenhance_ui.networks.state_dicts import damaged, fill, load_state_dict, read_metadata
+from photoenhance_ui.networks.state_dicts import (
+    as_arrays,
+    damaged,
+    fill,
+    load_state_dict,
+    read_metadata,
+)
 from photoenhance_ui.networks.tensors import to_pixels, to_tensor
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.weights import Installed
@@ -124,10 +130,8 @@ def compile_upscaler(found: Installed, companion: Installed | None) -> CompiledU
     shape = _shape_of(found)
     if shape is None:
         return None
-    ends = tuple(
-        {key: value.numpy() for key, value in network.state_dict().items()}
-        for network in _filled(shape, found, companion)
-    )
+    networks = _filled(shape, found, companion)
+    ends = tuple(as_arrays(network.state_dict()) for network in networks)
     return CompiledUpscaler(found.name, shape.scale, shape.network, ends, multiple=shape.multiple)
 
 

@@ -4,7 +4,7 @@ Where the real weights or photos are not there, networks at full size with rando
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -54,13 +54,7 @@ needs_data = pytest.mark.skipif(
 Picture = NDArray[np.uint8]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """On layers as thin as MobileNet's, two threads mostly wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def real(name: str) -> FaceFinder:

@@ -7,7 +7,6 @@ class is the best one somewhere. They are convolutions, so small squares are as 
 import ast
 import inspect
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -90,13 +89,7 @@ class Both:
         path.unlink()  # pytest keeps its folders for a while, and these are large
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """On pictures as small as these, two threads mostly wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -35,13 +35,7 @@ MOBILENET, RESNET50 = "detection_mobilenet0.25_Final", "detection_Resnet50_Final
 BISENET, PARSENET = "parsing_bisenet", "parsing_parsenet"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """On pictures as small as these, two threads mostly wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

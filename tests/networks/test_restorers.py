@@ -30,13 +30,7 @@ CPU = Placement(torch.device("cpu"))
 GFPGAN, RESTOREFORMER = "GFPGANv1.4", "RestoreFormer"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Beside another program, two threads mostly wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def official(path: Path) -> Installed:

@@ -5,7 +5,7 @@ Full-size networks with seeded random weights, in the form of the official files
 
 import gc
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -116,13 +116,7 @@ def rrdb(scale: int, blocks: int, seed: int) -> nn.Module:
     return reference._with_signal(network, 4 if scale == 2 else 1)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """On pictures as small as these, two threads mostly wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
