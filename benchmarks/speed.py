@@ -1,11 +1,12 @@
 """Ours beside the reference, resident and warm, interleaved: ``python -m benchmarks.speed``.
 
 The reference is ``GFPGANer`` with ``RealESRGANer`` x2plus as its authors' script sets them up (tile
-400, pad 10), noise fixed. Ours runs twice: ``exact`` with the same weights, and ``default`` with
-what ``auto`` takes on a CPU. The large networks have seeded random weights at full size, so
-cost and equality are real and looks are not; the general network and the detector are the real
-ones of ``--data``. A ratio is given only where the exact result is at least 45 dB like the
-reference's. Also: how soon the first photo of a batch comes, and how long those of three people
+400, pad 10), noise fixed. Ours runs three times: ``exact`` and ``fast`` with the same weights, and
+``default`` with what ``auto`` takes on a CPU. The large networks have seeded random weights at full
+size, so cost and equality are real and looks are not; the general network and the detector are the
+real ones of ``--data``. Random weights cannot prove a fast form, so ``fast`` takes bfloat16 for
+x2plus, and the forms that were used are written beside the figures. A ratio is given only where the
+exact result is at least 45 dB like the reference's. Also: how soon the first photo of a batch comes, and how long those of three people
 wait.
 """
 
@@ -17,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -31,12 +32,16 @@ from skimage import data as sample_photos
 
 from benchmarks import reference
 from benchmarks.parity import psnr
+from photoenhance_ui.catalogue import by_name
 from photoenhance_ui.engine import Engine
 from photoenhance_ui.enhancer import blend
 from photoenhance_ui.events import Rendered, Started
+from photoenhance_ui.networks.compiled import has_bfloat16
+from photoenhance_ui.networks.proofs import Proof, Proofs
 from photoenhance_ui.networks.resident import Networks
+from photoenhance_ui.networks.upscalers import compile_upscaler
 from photoenhance_ui.photo import Photo
-from photoenhance_ui.plan import choose_networks, make_plan, wants_fast
+from photoenhance_ui.plan import FACE_OPERATIONS, choose_networks, make_plan, wants_fast
 from photoenhance_ui.request import Faces, Precision, Request
 from photoenhance_ui.settings import PROJECT_DIR, Settings
 from photoenhance_ui.weights import installed
@@ -45,6 +50,7 @@ from tests.driver import enhanced
 RESULTS = PROJECT_DIR / "benchmarks" / "results"
 SCALE = 2.0
 LEAST_DB = 45.0
+WAYS = ("reference", "exact", "fast", "default")
 X2PLUS = Path(reference.X2PLUS_FILE).stem
 FACE_PHOTOS = {1: "one-face-418x520.jpg", 2: "two-faces-700x464.jpg"}
 BATCH_SIZE, BATCH_SIDE_PX = 20, 256
@@ -60,6 +66,8 @@ class Case:
     photo: str
     size: str
     faces: int
+    operations: float
+    """Multiply-adds of the exact way, as planned."""
     seconds: dict[str, list[float]] = field(default_factory=dict)
     exact_db: float = 0.0
 
@@ -71,6 +79,27 @@ class Case:
         ours = {way: times for way, times in self.seconds.items() if way != "reference"}
         theirs = median(self.seconds["reference"])
         return {way: round(theirs / median(times), 2) for way, times in ours.items()}
+
+    @property
+    def spread(self) -> dict[str, tuple[float, float]]:
+        """The lowest and the highest ratio of one run to the reference beside it."""
+        if self.exact_db < LEAST_DB:
+            return {}
+        theirs = self.seconds["reference"]
+        return {
+            way: (round(min(each), 2), round(max(each), 2))
+            for way, times in self.seconds.items()
+            if way != "reference" and (each := [t / o for t, o in zip(theirs, times, strict=True)])
+        }
+
+    @property
+    def p95(self) -> dict[str, float]:
+        """Seconds within which 95 of 100 runs were done."""
+        return {w: round(float(np.percentile(t, 95)), 3) for w, t in self.seconds.items()}
+
+    def share_of_peak(self, peak_gflops: float) -> float:
+        """GFLOP/s of the exact way to those of a matrix product; a multiply-add counts two."""
+        return round(2 * self.operations / median(self.seconds["exact"]) / 1e9 / peak_gflops, 3)
 
 
 def peak_gflops() -> float:
@@ -128,7 +157,7 @@ def photos_of(data: Path) -> list[tuple[int, Photo]]:
 
 def measured(photo: Photo, faces: int, ways: Mapping[str, Way], runs: int) -> Case:
     """Every way in turn, as often as asked; the exact result held to the reference's."""
-    case = Case(photo.name, str(photo.size), faces)
+    case = Case(photo.name, str(photo.size), faces, _operations(photo, faces))
     results: dict[str, np.ndarray[Any, Any]] = {}
     for run in range(runs):
         turn = run % len(ways)
@@ -138,6 +167,12 @@ def measured(photo: Photo, faces: int, ways: Mapping[str, Way], runs: int) -> Ca
             case.seconds.setdefault(name, []).append(round(time.perf_counter() - began, 3))
     case.exact_db = round(min(99.0, psnr(results["exact"], results["reference"])), 2)
     return case
+
+
+def _operations(photo: Photo, faces: int) -> float:
+    x2plus = by_name(X2PLUS)
+    assert x2plus is not None and x2plus.operations_per_pixel is not None
+    return photo.size.pixels * x2plus.operations_per_pixel + faces * FACE_OPERATIONS
 
 
 # Waiting
@@ -205,11 +240,11 @@ def _arrivals(engine: Engine, owners: Sequence[str]) -> list[tuple[str, float]]:
 
 def table(cases: Sequence[Case]) -> str:
     """Medians and ratios in Markdown."""
-    heads = ("photo", "faces", "reference", "exact", "default", "exact to reference")
+    heads = ("photo", "faces", *WAYS, "exact to reference")
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for case in cases:
         cells = [f"{median(case.seconds['reference']):.1f} s"]
-        for way in ("exact", "default"):
+        for way in WAYS[1:]:
             ratio = case.ratios.get(way)
             times = f" ({ratio:.1f}x)" if ratio is not None else ""
             cells.append(f"{median(case.seconds[way]):.1f} s{times}")
@@ -224,10 +259,9 @@ def plot(cases: Sequence[Case], path: Path) -> None:
     """Seconds for each photo and way, on a logarithmic axis."""
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots()
-    ways = ("reference", "exact", "default")
-    for index, way in enumerate(ways):
-        places = [number + 0.27 * (index - 1) for number in range(len(cases))]
-        axes.bar(places, [median(case.seconds[way]) for case in cases], width=0.25, label=way)
+    for index, way in enumerate(WAYS):
+        places = [number + 0.2 * (index - 1.5) for number in range(len(cases))]
+        axes.bar(places, [median(case.seconds[way]) for case in cases], width=0.18, label=way)
     axes.set(yscale="log", ylabel="seconds", xticks=range(len(cases)))
     axes.set_xticklabels([f"{case.faces} faces\n{case.size}" for case in cases])
     axes.legend()
@@ -253,14 +287,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         reference.write_random_weights(
             folder, (reference.GFPGAN_FILE, reference.PARSENET_FILE, reference.X2PLUS_FILE)
         )
-        settings = Settings(device="cpu", offline=True, weights_dir=folder, trust_weights=True)
-        networks = Networks(installed(settings), settings)
+        settings = Settings(
+            device="cpu", offline=True, weights_dir=folder, trust_weights=True,
+            cache_dir=folder / "proofs",
+        )  # fmt: skip
+        networks = _networks(settings)
         exact = Request(scale=SCALE, upscaler=X2PLUS, precision=Precision.EXACT, face_strength=1.0)
         ways = {
             "reference": their_way(folder),
             "exact": our_way(networks, exact),
+            "fast": our_way(networks, replace(exact, precision=Precision.FAST)),
             "default": our_way(networks, Request(scale=SCALE)),
         }
+        assert tuple(ways) == WAYS
         warm = Photo(np.ascontiguousarray(sample_photos.astronaut()[:96, :96]), "warm", "PNG")
         for way in ways.values():
             way(warm)
@@ -268,6 +307,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for faces, photo in [] if given.waiting else photos_of(given.data):
             cases.append(measured(photo, faces, ways, given.runs))
             print(table(cases[-1:]).splitlines()[-1], flush=True)
+        forms = _forms(settings)
         waiting = {
             "first_of_a_batch": first_of_a_batch(networks, settings, given.runs),
             "first_of_three_people": first_of_three_people(networks, settings),
@@ -277,11 +317,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
         kept = json.loads((given.out / "speed.json").read_text())
         (given.out / "speed.json").write_text(json.dumps(kept | waiting, indent=1) + "\n")
         return
-    _write(given.out, cases, waiting, peak, given.runs)
+    _write(given.out, cases, {"forms": forms, **waiting}, peak, given.runs)
+
+
+def _networks(settings: Settings) -> Networks:
+    """The resident networks, x2plus with a proof that its random weights cannot give."""
+    found = installed(settings)
+    x2plus = compile_upscaler(found[X2PLUS], None)
+    assert x2plus is not None
+    form = "bfloat16" if has_bfloat16() else None
+    Proofs(settings.cache_dir / "proofs").assume(x2plus, 0.0, Proof(form, 0.0, 0.0))
+    return Networks(found, settings)
+
+
+def _forms(settings: Settings) -> list[dict[str, Any]]:
+    """What the proofs say that were used, without the ranges."""
+    kept = sorted((settings.cache_dir / "proofs").glob("*.json"))
+    proofs = [json.loads(path.read_text()) for path in kept]
+    return [{key: proof[key] for key in ("form", "mean_db", "worst_db")} for proof in proofs]
 
 
 def _write(
-    folder: Path, cases: Sequence[Case], waiting: dict[str, Any], peak: float, runs: int
+    folder: Path, cases: Sequence[Case], more: dict[str, Any], peak: float, runs: int
 ) -> None:
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
@@ -293,8 +350,17 @@ def _write(
         "versions": {"torch": str(torch.__version__), "openvino": openvino.__version__},
         "runs": runs,
         "least_db": LEAST_DB,
-        "cases": [{**asdict(case), "ratios": case.ratios} for case in cases],
-        **waiting,
+        "cases": [
+            {
+                **asdict(case),
+                "ratios": case.ratios,
+                "ratios_from_to": case.spread,
+                "p95_s": case.p95,
+                "exact_share_of_peak": case.share_of_peak(peak),
+            }
+            for case in cases
+        ],
+        **more,
     }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "speed.json").write_text(json.dumps(content, indent=1) + "\n")

@@ -20,6 +20,7 @@ from photoenhance_ui.networks.graphs import (
     picture_of_levels,
     twice_as_large,
 )
+from photoenhance_ui.networks.interfaces import FACE_PX
 
 DECODER = "stylegan_decoder"
 STEPS = 7  # from 4 to 512 pixels a side
@@ -39,15 +40,22 @@ def gfpgan_graph(weights: Weights, depth: Depth) -> ov.Model:
     return ov.Model([restored, op.reduce_sum(values, np.arange(4)).output(0)], [levels])
 
 
-def parsenet_graph(weights: Weights, depth: Depth, face_classes: tuple[int, ...]) -> ov.Model:
-    """ParseNet of facexlib: (N, 512, 512), 255 where a pixel's class is one of the face."""
+def parsenet_graph(
+    weights: Weights, depth: Depth, face_classes: tuple[int, ...], reduced: int = 1
+) -> ov.Model:
+    """ParseNet of facexlib: (N, 512, 512), 255 where a pixel's class is one of the face.
+
+    ``reduced`` looks at the face so many times smaller, and repeats each pixel of the mask.
+    """
     levels, picture = picture_of_levels(depth)
-    scores = _parsenet(weights, _centred(picture))
+    step = [reduced, reduced]
+    seen = op.avg_pool(picture, step, [0, 0], [0, 0], step, True).output(0)
+    scores = _parsenet(weights, _centred(seen if reduced > 1 else picture))
     best = op.topk(scores, np.int32(1), 1, "max", "none").output(1)
     is_face = np.zeros(int(weights["out_mask_conv.conv2d.weight"].shape[0]), np.uint8)
     is_face[list(face_classes)] = 255
-    mask = op.gather(op.constant(is_face), op.squeeze(best, np.array([1])), 0)
-    return ov.Model([mask.output(0)], [levels])
+    mask = op.gather(op.constant(is_face), op.squeeze(best, np.array([1])), 0).output(0)
+    return ov.Model([_repeated(mask, reduced) if reduced > 1 else mask], [levels])
 
 
 def _centred(picture: ov.Output) -> ov.Output:
@@ -185,6 +193,12 @@ def _smoothly_twice_as_large(x: ov.Output) -> ov.Output:
 
 
 # ParseNet
+
+
+def _repeated(mask: ov.Output, times: int) -> ov.Output:
+    """(N, H, W) -> (N, H * times, W * times)."""
+    places = np.repeat(np.arange(FACE_PX // times), times)
+    return op.gather(op.gather(mask, places, 1), places, 2).output(0)
 
 
 def _parsenet(weights: Weights, picture: ov.Output) -> ov.Output:

@@ -1,13 +1,15 @@
-"""Faster forms of upscalers: calibrated, and used only once they are proven near the exact one.
+"""Faster forms of networks on a CPU, used only once they are proven near the exact one.
 
-A network's 8-bit form depends on its weights alone, so it is measured on the machine where the
-weights are, on photos that every machine has, and the outcome is remembered on disk.
+How near a fast form is depends on the weights alone, so it is measured on the machine where the
+weights are, on photos that every machine has, and the outcome is remembered on disk. Forms are
+tried fastest first; the first that is near enough is used.
 """
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import cv2
@@ -15,37 +17,52 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from photoenhance_ui.networks.compiled import CompiledUpscaler, compiled
+from photoenhance_ui.errors import NetworkFailed
+from photoenhance_ui.faces import soft_mask
+from photoenhance_ui.networks.compiled import (
+    CompiledParser,
+    CompiledRestorer,
+    CompiledUpscaler,
+    compiled,
+    has_bfloat16,
+)
 from photoenhance_ui.networks.graphs import Network, Ranges, Weights, probe_graph
-from photoenhance_ui.networks.interfaces import Upscaler
+from photoenhance_ui.networks.interfaces import FACE_PX, FaceParser, Upscaler
+from photoenhance_ui.photo import Pixels
 
 log = logging.getLogger(__name__)
 
 LEAST_MEAN_DB, LEAST_WORST_DB = 40.0, 35.0
 """PSNR between the fast and the exact result: what one does not see."""
-VERSION = 2  # of the way in which forms are calibrated and measured; another one measures anew
+LEAST_BLENDED_DB = 45.0
+"""Of faces laid over others by a fast parser's mask and by the exact one's, at worst."""
+VERSION = 3  # of the way in which forms are calibrated and measured; another one measures anew
 CALIBRATION_CROPS, PROOF_CROPS = 24, 16
 CROP_PX = 96
 MOST_DETAILED = 0.5  # largest share of a photo's size at which pieces are cut
 VALUES_KEPT = 6000  # of each convolution's input and crop: enough for its distribution
 CLIPPINGS = np.linspace(0.25, 1.0, 26)  # shares of the range that are tried
+ASTRONAUT_FACE = slice(10, 200), slice(130, 320)
+"""Where scikit-image's astronaut has her face, with as much around it as an aligned one has."""
 
 Picture = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Proof:
-    """How near a fast form is to the exact one, and what it is made with."""
+    """How near the fastest form that may be used is to the exact one."""
 
+    form: str | None
+    """None: no form is near enough, and what follows tells of the last one tried."""
     mean_db: float
     worst_db: float
-    ranges: Mapping[str, tuple[float, float]]
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Convolutions that are computed in 8 bits, and the ranges of their inputs."""
 
     @property
     def passed(self) -> bool:
-        """Whether the form may be used."""
-        return is_near(self.mean_db, self.worst_db)
+        """Whether there is a form that may be used."""
+        return self.form is not None
 
 
 def is_near(mean_db: float, worst_db: float) -> bool:
@@ -59,34 +76,56 @@ class Proofs:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._known: dict[str, Proof] = {}
+        self._measuring = threading.Lock()
 
-    def of(self, upscaler: CompiledUpscaler, denoise: float) -> Proof:
-        """The proof of the network's 8-bit form; measured now where it never was."""
-        key = _key(upscaler, denoise)
+    def of_upscaler(self, upscaler: CompiledUpscaler, denoise: float) -> Proof:
+        """The proof of the network's fast form; measured now where it never was."""
+        key = _upscaler_key(upscaler, denoise)
+        return self._remembered(key, upscaler.name, lambda: prove_upscaler(upscaler, denoise))
+
+    def of_restorer(self, restorer: CompiledRestorer) -> Proof:
+        """As above."""
+        key = restorer.fingerprint[:32]
+        return self._remembered(key, restorer.name, lambda: prove_restorer(restorer))
+
+    def of_parser(self, parser: CompiledParser) -> Proof:
+        """As above."""
+        key = parser.fingerprint[:32]
+        return self._remembered(key, parser.name, lambda: prove_parser(parser))
+
+    def assume(self, upscaler: CompiledUpscaler, denoise: float, proof: Proof) -> None:
+        """Take ``proof`` for measured, as benchmarks do: random weights have none that counts."""
+        self._remembered(_upscaler_key(upscaler, denoise), upscaler.name, lambda: proof)
+
+    def _remembered(self, key: str, name: str, measure: Callable[[], Proof]) -> Proof:
+        """Another processor or OpenVINO computes differently, so they belong to the key."""
+        kind = "bf16" if has_bfloat16() else "f32"
+        key = f"{key}-{kind}-v{VERSION}-{ov.__version__.partition('-')[0]}"
         path = self._folder / f"{key}.json"
-        known = self._known.get(key) or _read(path)
-        if known is not None:
+        with self._measuring:
+            known = self._known.get(key) or _read(path)
+            if known is None:
+                known = measure()
+                log.info(
+                    "fast_form_measured name=%s form=%s mean_db=%.1f worst_db=%.1f",
+                    name, known.form, known.mean_db, known.worst_db,
+                )  # fmt: skip
+                _write(path, known)
             self._known[key] = known
             return known
-        proof = self._known[key] = prove(upscaler, denoise)
-        log.info(
-            "fast_form_measured name=%s denoise=%g mean_db=%.1f worst_db=%.1f passed=%s",
-            upscaler.name, denoise, proof.mean_db, proof.worst_db, proof.passed,
-        )  # fmt: skip
-        _write(path, proof)
-        return proof
 
 
-def _key(upscaler: CompiledUpscaler, denoise: float) -> str:
+def _upscaler_key(upscaler: CompiledUpscaler, denoise: float) -> str:
     strength = f"{denoise:g}" if upscaler.is_blended else "none"
-    return f"{upscaler.fingerprint[:32]}-{strength}-v{VERSION}-{ov.__version__.partition('-')[0]}"
+    return f"{upscaler.fingerprint[:32]}-{strength}"
 
 
 def _read(path: Path) -> Proof | None:
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
         ranges = {name: (float(low), float(high)) for name, (low, high) in kept["ranges"].items()}
-        return Proof(float(kept["mean_db"]), float(kept["worst_db"]), ranges)
+        form = None if kept["form"] is None else str(kept["form"])
+        return Proof(form, float(kept["mean_db"]), float(kept["worst_db"]), ranges)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None  # not there, or not whole: measured anew
 
@@ -101,24 +140,43 @@ def _write(path: Path, proof: Proof) -> None:
         log.warning("fast_form_not_kept reason=%s", type(error).__name__)
 
 
-def prove(upscaler: CompiledUpscaler, denoise: float) -> Proof:
-    """Calibrate the 8-bit form and measure it on other crops."""
-    ranges = calibrated(upscaler.network, upscaler.weights(denoise), crops(CALIBRATION_CROPS, 1))
-    fast = upscaler.in_8_bits(lambda _: ranges)
-    mean_db, worst_db = likeness_db(upscaler, fast, denoise, crops(PROOF_CROPS, 2))
-    return Proof(round(mean_db, 2), round(worst_db, 2), ranges)
+# Upscalers
+
+
+def prove_upscaler(upscaler: CompiledUpscaler, denoise: float) -> Proof:
+    """In 8 bits, calibrated and measured on other crops; else in bfloat16.
+
+    Raises NetworkFailed where even the exact form gives no picture.
+    """
+    exact = upscaler.in_exact_form()
+    pictures = crops(PROOF_CROPS, 2)
+    exact(pictures[0][None], denoise)
+    proof = Proof(None, 0.0, 0.0)
+    for form, ranges in _upscaler_forms(upscaler, denoise):
+        fast = upscaler.in_fast_form(lambda _, ranges=ranges: ranges)  # type: ignore[misc]
+        mean_db, worst_db = likeness_db(exact, fast, denoise, pictures)
+        passed = form if is_near(mean_db, worst_db) else None
+        proof = Proof(passed, round(mean_db, 2), round(worst_db, 2), ranges)
+        if proof.passed:
+            break
+    return proof
+
+
+def _upscaler_forms(upscaler: CompiledUpscaler, denoise: float) -> Iterator[tuple[str, Ranges]]:
+    weights = upscaler.weights(denoise)
+    yield "8 bits", calibrated(upscaler.network, weights, crops(CALIBRATION_CROPS, 1))
+    if has_bfloat16():
+        yield "bfloat16", {}
 
 
 def likeness_db(
     exact: Upscaler, fast: Upscaler, denoise: float, pictures: Sequence[Picture]
 ) -> tuple[float, float]:
     """Mean and worst PSNR in dB between two upscalers' results, at most 99 each."""
-    values = []
-    for picture in pictures:
-        one, other = (each(picture[None], denoise).astype(np.float64) for each in (exact, fast))
-        error = float(np.mean((one - other) ** 2))
-        values.append(min(99.0, 10 * np.log10(255**2 / error)) if error else 99.0)
-    return float(np.mean(values)), float(min(values))
+    values = [
+        _psnr(exact(picture[None], denoise), fast(picture[None], denoise)) for picture in pictures
+    ]
+    return float(np.mean(values)), min(values)
 
 
 def calibrated(network: Network, weights: Weights, pictures: Sequence[Picture]) -> Ranges:
@@ -180,3 +238,82 @@ def _crop(photo: Picture, chance: np.random.Generator) -> Picture:
         crop = np.asarray(cv2.imdecode(cv2.imencode(".jpg", crop, flags)[1], 1), np.uint8)
     gamma = chance.uniform(0.5, 1.6)
     return np.rint(255 * (crop / 255) ** gamma).astype(np.uint8)
+
+
+# Faces
+
+
+@dataclass(frozen=True)
+class ParserForm:
+    """How a parser looks at faces."""
+
+    reduced: int
+    fast: bool
+
+    @property
+    def name(self) -> str:
+        """As it is remembered."""
+        return f"{'bfloat16' if self.fast else 'exact'}, faces {FACE_PX // self.reduced} px"
+
+
+def parser_forms() -> list[ParserForm]:
+    """Fastest first; the exact one is not among them."""
+    forms = [ParserForm(2, True), ParserForm(1, True)] if has_bfloat16() else []
+    return [*forms, ParserForm(2, False)]
+
+
+def prove_restorer(restorer: CompiledRestorer) -> Proof:
+    """In bfloat16, on a face in several states."""
+    if not has_bfloat16():
+        return Proof(None, 0.0, 0.0)
+    exact, fast = restorer.in_form(fast=False), restorer.in_form(fast=True)
+    expected = [exact(face[None]) for face in faces()]
+    try:
+        values = [_psnr(one, fast(face[None])) for one, face in zip(expected, faces(), strict=True)]
+    except NetworkFailed:  # values that are no picture
+        return Proof(None, 0.0, 0.0)
+    mean_db, worst_db = float(np.mean(values)), min(values)
+    form = "bfloat16" if is_near(mean_db, worst_db) else None
+    return Proof(form, round(mean_db, 2), round(worst_db, 2))
+
+
+def prove_parser(parser: CompiledParser) -> Proof:
+    """On faces of half the size and in bfloat16; by what is seen when its mask is used."""
+    exact = parser.in_form(reduced=1, fast=False)
+    expected = [_blended(exact, face) for face in faces()]
+    proof = Proof(None, 0.0, 0.0)
+    for form in parser_forms():
+        fast = parser.in_form(reduced=form.reduced, fast=form.fast)
+        values = [
+            _psnr(one, _blended(fast, face)) for one, face in zip(expected, faces(), strict=True)
+        ]
+        passed = form.name if min(values) >= LEAST_BLENDED_DB else None
+        proof = Proof(passed, round(float(np.mean(values)), 2), round(min(values), 2))
+        if proof.passed:
+            break
+    return proof
+
+
+def _blended(parser: FaceParser, face: Picture) -> Picture:
+    """Its mirror image laid over the face where the parser sees one: both differ everywhere."""
+    mask = soft_mask(parser(face[None])[0])[:, :, None]
+    return np.rint(face + mask * (face[:, ::-1].astype(np.float32) - face)).astype(np.uint8)
+
+
+def faces() -> list[Picture]:
+    """(512, 512, 3) each: a face as it is, mirrored and noisy, gray and compressed, and soft."""
+    from skimage import data
+
+    rows, columns = ASTRONAUT_FACE
+    face = cv2.resize(data.astronaut()[rows, columns], (FACE_PX, FACE_PX)).astype(np.uint8)
+    chance = np.random.default_rng(3)
+    noisy = np.clip(face[:, ::-1] + chance.normal(0, 10, face.shape), 0, 255).astype(np.uint8)
+    gray = np.repeat(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)[:, :, None], 3, axis=2)
+    packed = cv2.imencode(".jpg", gray, [cv2.IMWRITE_JPEG_QUALITY, 40])[1]
+    soft = cv2.GaussianBlur(face, (0, 0), 6.0)
+    return [face, noisy, np.asarray(cv2.imdecode(packed, 1), np.uint8), np.asarray(soft, np.uint8)]
+
+
+def _psnr(one: Pixels, other: Pixels) -> float:
+    error = float(np.mean((one.astype(np.float64) - other) ** 2))
+    return min(99.0, float(10 * np.log10(255**2 / error))) if error else 99.0

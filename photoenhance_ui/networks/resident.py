@@ -11,7 +11,11 @@ import torch
 from photoenhance_ui.catalogue import FINDERS, PARSERS, RESTORERS, Role
 from photoenhance_ui.errors import NetworkFailed, NetworkMissing, WeightsError
 from photoenhance_ui.geometry import GRID_PX
-from photoenhance_ui.networks.compiled import CompiledUpscaler
+from photoenhance_ui.networks.compiled import (
+    CompiledParser,
+    CompiledRestorer,
+    CompiledUpscaler,
+)
 from photoenhance_ui.networks.device import (
     Placement,
     dtype_of,
@@ -22,7 +26,13 @@ from photoenhance_ui.networks.device import (
 from photoenhance_ui.networks.finders import load_finder
 from photoenhance_ui.networks.interfaces import Upscaler, Work
 from photoenhance_ui.networks.parsers import compile_parser, load_parser
-from photoenhance_ui.networks.proofs import Proofs, crops, is_near, likeness_db
+from photoenhance_ui.networks.proofs import (
+    Proofs,
+    crops,
+    is_near,
+    likeness_db,
+    parser_forms,
+)
 from photoenhance_ui.networks.restorers import compile_restorer, load_restorer
 from photoenhance_ui.networks.upscalers import compile_upscaler, load_upscaler, warm_up
 from photoenhance_ui.plan import OVERLAP_PX, EngineFacts, UpscalerFacts, choose_networks
@@ -94,7 +104,7 @@ class Networks:
 
     def _prove(self, exact: Upscaler, denoise: float) -> bool:
         if isinstance(exact, CompiledUpscaler):
-            return self._proofs.of(exact, denoise).passed
+            return self._proofs.of_upscaler(exact, denoise).passed
         if self._device.type == "cpu":  # a person's own: torch gains nothing from 16 bits there
             return False
         fast = self._network(Role.UPSCALER, exact.name, Precision.FAST.value)
@@ -116,9 +126,11 @@ class Networks:
             return network(work.inputs)
 
     def _network(self, role: Role, name: str, precision: str) -> Any:
-        """The loaded network, loaded now where it is used for the first time."""
-        # Face networks stay in 32-bit: GFPGAN gives black faces in 16-bit.
-        key = _Key(role, name, precision if role is Role.UPSCALER else Precision.EXACT.value)
+        """The loaded network, loaded now where it is used for the first time.
+
+        A finder is always exact; those for faces are where they have no proven fast form.
+        """
+        key = _Key(role, name, Precision.EXACT.value if role is Role.FINDER else precision)
         with self._loading:
             if key not in self._loaded:
                 self._loaded[key] = self._load(key, self._installed)
@@ -128,6 +140,8 @@ class Networks:
         if key.name not in installed:
             raise NetworkMissing(f"The network {key.name} is not installed (any more).")
         found = installed[key.name]
+        if key.role is not Role.UPSCALER and key.precision == Precision.FAST.value:
+            return self._fast_for_faces(self._network(key.role, key.name, Precision.EXACT.value))
         log.info("network_loads name=%s precision=%s", key.name, key.precision)
         if key.role is Role.UPSCALER:
             return self._load_upscaler(key, found, _companion(found, installed))
@@ -144,12 +158,23 @@ class Networks:
         compiled = compile_it(found) if self._device.type == "cpu" else None
         return load_it(found, exact) if compiled is None else compiled
 
+    def _fast_for_faces(self, exact: Any) -> Any:
+        """The fastest form that is proven here; in torch none is: GFPGAN breaks in 16 bits."""
+        if isinstance(exact, CompiledRestorer):
+            return exact.in_form(fast=True) if self._proofs.of_restorer(exact).passed else exact
+        if isinstance(exact, CompiledParser):
+            proven = self._proofs.of_parser(exact).form
+            for form in parser_forms():
+                if form.name == proven:
+                    return exact.in_form(reduced=form.reduced, fast=form.fast)
+        return exact
+
     def _load_upscaler(self, key: _Key, found: Installed, companion: Installed | None) -> Upscaler:
         if self._device.type == "cpu":
             if key.precision == Precision.FAST.value:
                 exact = self._network(Role.UPSCALER, key.name, Precision.EXACT.value)
                 assert isinstance(exact, CompiledUpscaler), "others have no fast form on a CPU"
-                return exact.in_8_bits(lambda denoise: self._proofs.of(exact, denoise).ranges)
+                return exact.in_fast_form(lambda d: self._proofs.of_upscaler(exact, d).ranges)
             compiled = compile_upscaler(found, companion)
             if compiled is not None:
                 return compiled
@@ -250,15 +275,14 @@ class Networks:
         return None
 
     def _make_ready(self, role: Role, name: str, facts: EngineFacts) -> None:
-        network = self._network(role, name, Precision.EXACT.value)
-        if role is not Role.UPSCALER:
-            return
-        with errors_told(name):
-            warm_up(network)
-        fast = facts.default_precision == Precision.FAST.value
-        if fast and self.runs_fast(name, Request.denoise):
+        precision = facts.default_precision
+        wants_fast = precision == Precision.FAST.value
+        if wants_fast and role is Role.UPSCALER and not self.runs_fast(name, Request.denoise):
+            precision = Precision.EXACT.value
+        network = self._network(role, name, precision)
+        if role is Role.UPSCALER:
             with errors_told(name):
-                warm_up(self._network(role, name, Precision.FAST.value))
+                warm_up(network)
 
 
 def _companion(found: Installed, installed: Mapping[str, Installed]) -> Installed | None:

@@ -14,9 +14,10 @@ from torch import nn
 from benchmarks.reference import GFPGAN_FILE, PARSENET_FILE, ParseNet, gfpgan_network
 from photoenhance_ui.catalogue import by_name
 from photoenhance_ui.errors import NetworkFailed, WeightsDamaged
-from photoenhance_ui.networks.compiled import CompiledRestorer
+from photoenhance_ui.networks.compiled import CompiledParser, CompiledRestorer, has_bfloat16
 from photoenhance_ui.networks.device import Placement
 from photoenhance_ui.networks.parsers import compile_parser, load_parser
+from photoenhance_ui.networks.proofs import LEAST_BLENDED_DB, parser_forms, prove_parser
 from photoenhance_ui.networks.restorers import compile_restorer, load_restorer
 from photoenhance_ui.networks.state_dicts import as_arrays, load_state_dict
 from photoenhance_ui.weights import Installed
@@ -106,3 +107,44 @@ def test_values_that_are_no_numbers_are_no_face(folder: Path) -> None:
     weights["final_linear.bias"] = weights["final_linear.bias"] * np.float32(np.nan)
     with pytest.raises(NetworkFailed, match="broken"):
         CompiledRestorer("broken", weights)(face())
+
+
+def test_a_smaller_look_gives_a_mask_of_pixels_twice_as_large(folder: Path) -> None:
+    parser = compile_parser(installed(folder, PARSENET_FILE))
+    assert isinstance(parser, CompiledParser)
+    whole, half = parser(face()), parser.in_form(reduced=2, fast=False)(face())
+    assert half.shape == whole.shape
+    corners = half[:, ::2, ::2]
+    assert np.array_equal(half, corners.repeat(2, axis=1).repeat(2, axis=2))
+    small = np.rint(face().reshape(1, 256, 2, 256, 2, 3).mean(axis=(2, 4))).astype(np.uint8)
+    with torch.inference_mode():
+        plain = load_parser(installed(folder, PARSENET_FILE), CPU)(small)
+    assert (corners != plain).mean() < 0.02  # levels are rounded there, and not here
+
+
+@pytest.mark.skipif(not has_bfloat16(), reason="this processor has no bfloat16")
+def test_faces_in_bfloat16_are_near_and_not_the_same(folder: Path) -> None:
+    exact = compile_restorer(installed(folder, GFPGAN_FILE))
+    assert isinstance(exact, CompiledRestorer)
+    one, other = exact(face()), exact.in_form(fast=True)(face())
+    assert not np.array_equal(one, other)
+    assert np.sqrt(np.mean((one.astype(float) - other) ** 2)) < 4
+    deep = exact.in_form(fast=True)(face(np.uint16))
+    assert len(np.unique(deep)) > 4 * 256, "what comes after the last convolution is exact"
+
+
+def test_a_parser_whose_looks_differ_stays_as_it_is(folder: Path) -> None:
+    """Random weights tell pixels apart at random: no faster form is near, and the proof says so."""
+    parser = compile_parser(installed(folder, PARSENET_FILE))
+    assert isinstance(parser, CompiledParser)
+    proof = prove_parser(parser)
+    assert not proof.passed
+    assert proof.worst_db < LEAST_BLENDED_DB
+
+
+def test_a_parser_whose_looks_agree_takes_the_fastest(folder: Path) -> None:
+    weights = dict(as_arrays(load_state_dict(folder / PARSENET_FILE)))
+    weights["out_mask_conv.conv2d.bias"] = np.eye(19, dtype=np.float32)[1] * 1e4  # skin everywhere
+    proof = prove_parser(CompiledParser("skin", weights, (1,)))
+    assert proof.form == parser_forms()[0].name
+    assert proof.worst_db == 99.0

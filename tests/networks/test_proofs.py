@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from photoenhance_ui.networks.compiled import CompiledUpscaler
+from photoenhance_ui.networks.compiled import CompiledUpscaler, has_bfloat16
 from photoenhance_ui.networks.proofs import (
     CROP_PX,
     LEAST_MEAN_DB,
@@ -14,7 +14,9 @@ from photoenhance_ui.networks.proofs import (
     Proof,
     Proofs,
     crops,
+    is_near,
     likeness_db,
+    prove_upscaler,
 )
 from photoenhance_ui.networks.upscalers import compile_upscaler
 from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
@@ -35,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def proof(upscaler: CompiledUpscaler, folder: Path) -> Proof:
-    return Proofs(folder).of(upscaler, 0.5)
+    return Proofs(folder).of_upscaler(upscaler, 0.5)
 
 
 def test_the_built_in_network_passes(proof: Proof) -> None:
@@ -47,7 +49,7 @@ def test_the_built_in_network_passes(proof: Proof) -> None:
 def test_the_fast_form_is_as_near_on_photos_it_was_not_calibrated_on(
     upscaler: CompiledUpscaler, proof: Proof
 ) -> None:
-    fast = upscaler.in_8_bits(lambda _: proof.ranges)
+    fast = upscaler.in_fast_form(lambda _: proof.ranges)
     camera = np.repeat(skimage_photo("camera", 96)[:, :, None], 3, axis=2)
     pictures = [camera, np.zeros((40, 40, 3), np.uint8), np.full((40, 40, 3), 255, np.uint8)]
     _, worst_db = likeness_db(upscaler, fast, 0.0, pictures)
@@ -61,11 +63,11 @@ def test_what_was_measured_is_remembered(
     def fails(*_: object) -> Proof:
         raise AssertionError("it was measured before")
 
-    monkeypatch.setattr("photoenhance_ui.networks.proofs.prove", fails)
-    kept = Proofs(folder).of(upscaler, 0.5)
+    monkeypatch.setattr("photoenhance_ui.networks.proofs.prove_upscaler", fails)
+    kept = Proofs(folder).of_upscaler(upscaler, 0.5)
     assert kept == proof
     # A network that is not blended is the same at every strength of denoising.
-    assert Proofs(folder).of(upscaler, 0.1) == proof
+    assert Proofs(folder).of_upscaler(upscaler, 0.1) == proof
 
 
 @pytest.mark.parametrize("content", ["", "no JSON", "[]", '{"mean_db": 50}', '{"ranges": 3}'])
@@ -73,30 +75,45 @@ def test_a_record_that_is_not_whole_is_measured_anew(
     upscaler: CompiledUpscaler, folder: Path, tmp_path: Path, content: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    measured = Proof(50.0, 45.0, {"body.0": (0.0, 1.0)})
-    monkeypatch.setattr("photoenhance_ui.networks.proofs.prove", lambda *_: measured)
+    measured = Proof("8 bits", 50.0, 45.0, {"body.0": (0.0, 1.0)})
+    monkeypatch.setattr("photoenhance_ui.networks.proofs.prove_upscaler", lambda *_: measured)
     (kept,) = folder.glob("*.json")
     broken = tmp_path / kept.name
     broken.write_text(content)
-    assert Proofs(tmp_path).of(upscaler, 0.5) == measured
+    assert Proofs(tmp_path).of_upscaler(upscaler, 0.5) == measured
     assert json.loads(broken.read_text())["mean_db"] == 50
 
 
 def test_a_folder_that_cannot_be_written_costs_nothing_but_time(
     upscaler: CompiledUpscaler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measured = Proof(50.0, 45.0, {})
-    monkeypatch.setattr("photoenhance_ui.networks.proofs.prove", lambda *_: measured)
+    measured = Proof("8 bits", 50.0, 45.0)
+    monkeypatch.setattr("photoenhance_ui.networks.proofs.prove_upscaler", lambda *_: measured)
     (tmp_path / "file").write_text("in the way")
-    assert Proofs(tmp_path / "file").of(upscaler, 0.5) == measured
+    assert Proofs(tmp_path / "file").of_upscaler(upscaler, 0.5) == measured
 
 
 def test_a_form_that_is_too_coarse_does_not_pass(upscaler: CompiledUpscaler, proof: Proof) -> None:
     narrow = {name: (low / 1000, high / 1000) for name, (low, high) in proof.ranges.items()}
-    fast = upscaler.in_8_bits(lambda _: narrow)
+    fast = upscaler.in_fast_form(lambda _: narrow)
     mean_db, worst_db = likeness_db(upscaler, fast, 0.0, crops(4, 2))
     assert worst_db < LEAST_WORST_DB
-    assert not Proof(mean_db, worst_db, narrow).passed
+    assert not is_near(mean_db, worst_db)
+
+
+@pytest.mark.skipif(not has_bfloat16(), reason="this processor has no bfloat16")
+def test_where_8_bits_are_too_coarse_bfloat16_is_used(
+    upscaler: CompiledUpscaler, proof: Proof, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    narrow = {name: (low / 1000, high / 1000) for name, (low, high) in proof.ranges.items()}
+    monkeypatch.setattr("photoenhance_ui.networks.proofs.calibrated", lambda *_: narrow)
+    other = prove_upscaler(upscaler, 0.5)
+    assert (other.form, other.ranges) == ("bfloat16", {})
+    assert other.worst_db > 50
+    deep = skimage_photo("coffee", 96)[None].astype(np.uint16) * 257
+    fast = upscaler.in_fast_form(lambda _: {})
+    error = fast(deep, 0.0).astype(float) - upscaler(deep, 0.0)
+    assert 0 < np.sqrt(np.mean(error**2)) < 65535 / 300  # more than 50 dB
 
 
 @pytest.mark.parametrize(
@@ -108,7 +125,7 @@ def test_a_form_that_is_too_coarse_does_not_pass(upscaler: CompiledUpscaler, pro
     ],
 )
 def test_the_gate_is_at_its_limits(mean_db: float, worst_db: float, passed: bool) -> None:
-    assert Proof(mean_db, worst_db, {}).passed is passed
+    assert is_near(mean_db, worst_db) is passed
 
 
 def test_zero_lies_on_a_step_of_every_range(proof: Proof) -> None:

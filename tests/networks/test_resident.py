@@ -178,7 +178,7 @@ def test_a_network_does_what_its_role_does(
     assert np.isin(mask, [0, 255]).all()
 
 
-def test_face_networks_stay_exact_whatever_the_precision(
+def test_face_networks_without_a_fast_form_stay_exact_whatever_the_precision(
     settings: Settings, install: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
     install(MOBILENET, BISENET)
