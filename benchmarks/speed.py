@@ -5,9 +5,9 @@ The reference is ``GFPGANer`` with ``RealESRGANer`` x2plus as its authors' scrip
 ``default`` with what ``auto`` takes on a CPU. The large networks have seeded random weights at full
 size, so cost and equality are real and looks are not; the general network and the detector are the
 real ones of ``--data``. Random weights cannot prove a fast form, so ``fast`` takes bfloat16 for
-x2plus, and the forms that were used are written beside the figures. A ratio is given only where the
-exact result is at least 45 dB like the reference's. Also: how soon the first photo of a batch comes, and how long those of three people
-wait.
+x2plus, and the forms used are written beside the figures. A ratio is given only where the
+exact result is at least 45 dB like the reference's. Also: how soon the first photo of a batch
+comes, and how long those of three people wait.
 """
 
 import argparse
