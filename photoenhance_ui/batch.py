@@ -21,13 +21,17 @@ from photoenhance_ui.codec import (
     Provenance,
     check_bytes,
     faithfulness_db,
+    preview,
     read_photo,
     write_photo,
 )
+from photoenhance_ui.drafts import DRAFT_PX
 from photoenhance_ui.engine import Engine
 from photoenhance_ui.errors import PhotoMissing, TooManyPhotos
 from photoenhance_ui.events import (
     Cancelled,
+    Drafted,
+    DraftRendered,
     Event,
     Failed,
     Finished,
@@ -45,7 +49,7 @@ from photoenhance_ui.photo import Photo
 from photoenhance_ui.plan import choose_networks
 from photoenhance_ui.request import Faces, Request
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.storage import Shelf
+from photoenhance_ui.storage import Shelf, draft_stem
 
 log = logging.getLogger(__name__)
 
@@ -100,17 +104,26 @@ class Batch:
     """One owner's photos with one Request; ``auto`` is settled once, at the start.
 
     Not tied to an event loop: photos may be added, cancelled and retried from any thread; one
-    reader at a time runs the batch by iterating over ``changes``.
+    reader at a time runs the batch by iterating over ``changes``. With ``drafts`` a photo's
+    draft is written before its final, where that costs little.
     """
 
     def __init__(
-        self, engine: Engine, owner: str, request: Request, shelf: Shelf, settings: Settings
+        self,
+        engine: Engine,
+        owner: str,
+        request: Request,
+        shelf: Shelf,
+        settings: Settings,
+        *,
+        drafts: bool = False,
     ) -> None:
         self.owner = owner
         self.request = request
         self.shelf = shelf
         self._engine = engine
         self._settings = settings
+        self._drafts = drafts
         self._limits = Limits.of(settings)
         self._choice = choose_networks(request.upscaler, request.scale, engine.facts())
         self._entries: dict[str, _Entry] = {}
@@ -321,7 +334,9 @@ class Batch:
         watch = _Stopwatch()
         photo = self._read(entry)
         watch.pause()
-        events = self._engine.enhance(job_id, self.owner, photo, self.request, self._choice)
+        events = self._engine.enhance(
+            job_id, self.owner, photo, self.request, self._choice, drafts=self._drafts
+        )
         with closing(events):
             for event in events:
                 # Asked here too: the engine cannot cancel a job that it had not seen yet.
@@ -330,16 +345,26 @@ class Batch:
                     return
                 if isinstance(event, Started):
                     watch.resume()
-                if not isinstance(event, Rendered):
+                if isinstance(event, DraftRendered):
+                    yield from self._written_draft(entry, event.photo)
+                elif isinstance(event, Rendered):
+                    yield Progress(Stage.WRITING)
+                    yield self._written(entry, photo, event, watch)
+                else:
                     yield event
-                    continue
-                yield Progress(Stage.WRITING)
-                yield self._written(entry, photo, event, watch)
 
     def _read(self, entry: _Entry) -> Photo:
         if entry.original is None or not entry.original.exists():
             raise PhotoMissing("The uploaded file is no longer there. Choose the photo again.")
         return read_photo(entry.original, self._limits, entry.name)
+
+    def _written_draft(self, entry: _Entry, draft: Photo) -> Iterator[Drafted]:
+        """The draft as a file; where it cannot be written, the final comes without it."""
+        place = self.shelf.place_for(entry.id, entry.name)
+        try:
+            yield Drafted(str(preview(draft, place.folder, DRAFT_PX, draft_stem(entry.name))))
+        except OSError as error:
+            log.warning("draft_not_written photo=%s reason=%s", entry.id, type(error).__name__)
 
     def _written(self, entry: _Entry, source: Photo, made: Rendered, watch: _Stopwatch) -> Finished:
         place = self.shelf.place_for(entry.id, entry.name)

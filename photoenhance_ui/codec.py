@@ -64,6 +64,8 @@ MOST_FAITHFULNESS_DB = 99.0
 GRAY_TOLERANCE = 1  # levels of 255 by which equal channels differ after a JPEG's rounding
 JPEG_FULL_CHROMA_QUALITY = 90
 LONGEST_NAME_BYTES = 255
+KEPT_ENDINGS = ("_enhanced", "_draft", "_original", "_preview", "_departure")
+"""What tells files of one photo apart, also where its name is cut."""
 
 _XMP_TAG = 700
 _PHOTOMETRIC_TAG, _PLANES_TAG, _SAMPLE_FORMAT_TAG = 262, 284, 339
@@ -367,7 +369,7 @@ def safe_name(stem: str, suffix: str) -> str:
     plain = re.sub(r'[\x00-\x1f\x7f/\\:*?"<>|]', "_", whole).strip(". ") or "photo"
     encoded = plain.encode("utf-8")
     kept = encoded[: LONGEST_NAME_BYTES - len(suffix.encode())]
-    ending = b"_enhanced" if plain.endswith("_enhanced") else b""
+    ending = next((e.encode() for e in KEPT_ENDINGS if plain.endswith(e)), b"")
     if len(kept) < len(encoded):
         kept = kept[: len(kept) - len(ending)].decode("utf-8", errors="ignore").encode() + ending
     return kept.decode("utf-8") + suffix

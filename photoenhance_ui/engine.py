@@ -6,15 +6,18 @@ small and everything that crosses it pickles, because a cluster's replica will o
 
 import logging
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
 
 from photoenhance_ui import enhancer, weights
+from photoenhance_ui.drafts import draft_plan, is_cheap
+from photoenhance_ui.enhancer import Enhanced, shrunk
 from photoenhance_ui.errors import EngineStopped
 from photoenhance_ui.events import (
     Cancelled,
+    DraftRendered,
     Event,
     FacesFound,
     Failed,
@@ -28,7 +31,15 @@ from photoenhance_ui.events import (
 from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Photo
-from photoenhance_ui.plan import Choice, EngineFacts, Plan, make_plan, operations, wants_fast
+from photoenhance_ui.plan import (
+    BUILTIN,
+    Choice,
+    EngineFacts,
+    Plan,
+    make_plan,
+    operations,
+    wants_fast,
+)
 from photoenhance_ui.request import Request
 from photoenhance_ui.scheduler import Scheduler
 from photoenhance_ui.settings import Settings
@@ -45,6 +56,7 @@ class _Job:
     photo: Photo
     request: Request
     choice: Choice
+    drafts: bool
     events: SimpleQueue[Event] = field(default_factory=SimpleQueue)
     cancelled: threading.Event = field(default_factory=threading.Event)
 
@@ -67,14 +79,22 @@ class Engine:
         self._lane.start()
 
     def enhance(
-        self, job_id: str, owner: str, photo: Photo, request: Request, choice: Choice
+        self,
+        job_id: str,
+        owner: str,
+        photo: Photo,
+        request: Request,
+        choice: Choice,
+        *,
+        drafts: bool = False,
     ) -> Generator[Event, None, None]:
         """Enhance one photo; blocks between events.
 
-        The last event is Rendered, Failed or Cancelled; nothing is raised. Closing the
-        iterator before that cancels the job.
+        With ``drafts`` a DraftRendered comes before the final where that costs little. The last
+        event is Rendered, Failed or Cancelled; nothing is raised. Closing the iterator before that
+        cancels the job.
         """
-        job = _Job(job_id, owner, photo, request, choice)
+        job = _Job(job_id, owner, photo, request, choice, drafts)
         self._accept(job)
         try:
             while True:
@@ -170,30 +190,77 @@ class Engine:
         return make_plan(job.photo.size, job.request, job.choice, facts, runs_fast=runs_fast)
 
     def _composed(self, job: _Job, plan: Plan) -> Iterator[Event]:
-        """Drive the enhancer: run the work it asks for, pass its events on, look for cancel."""
-        faces = 0
-        steps = enhancer.enhance(job.photo, plan)
-        answer = None
-        while True:
-            if job.cancelled.is_set():
-                steps.close()
-                yield Cancelled()
+        """The photo's events up to the last: a draft where it is due, then the final."""
+        if plan.finder is None:
+            yield from self._drafted(job, plan, faces=0)
+        for step in self._driven(job.photo, plan, job.cancelled.is_set):
+            if isinstance(step, Enhanced):
+                yield from _blended(step, plan)
                 return
+            yield step
+            if isinstance(step, FacesFound):
+                yield from self._drafted(job, plan, step.count)
+        yield Cancelled()
+
+    def _driven(
+        self, photo: Photo, plan: Plan, stops: Callable[[], bool]
+    ) -> Iterator[Event | Enhanced]:
+        """Run the work that the enhancer asks for and pass its events on; its result comes last.
+
+        There is none where it is told to stop, which is asked between tiles.
+        """
+        steps = enhancer.enhance(photo, plan)
+        answer = None
+        while not stops():
             try:
                 step = steps.send(answer)
             except StopIteration as end:
-                enhanced: enhancer.Enhanced = end.value
-                break
+                yield end.value
+                return
             if isinstance(step, Work):
                 answer = self._networks.run(step, plan.precision)
                 continue
             answer = None
-            if isinstance(step, FacesFound):
-                faces = step.count
             yield step
-        yield Progress(Stage.BLENDING)
-        photo = enhancer.blend(enhanced, plan.face_strength)
-        yield Rendered(photo, plan.networks, plan.precision, faces, plan.warnings)
+        steps.close()
+
+    # Drafts
+
+    def _drafted(self, job: _Job, final: Plan, faces: int) -> Iterator[Event]:
+        """A draft, where it is asked for and cheap, and as long as no first photo waits for it."""
+        if not job.drafts or self._first_waits():
+            return
+        try:
+            plan = self._draft_plan(final, faces)
+            if plan is None:
+                return
+            photo = shrunk(job.photo, plan.source)
+            stops = lambda: job.cancelled.is_set() or self._first_waits()  # noqa: E731
+            for step in self._driven(photo, plan, stops):
+                if isinstance(step, Enhanced):
+                    yield DraftRendered(enhancer.blend(step, 0.0))
+        except Exception as error:  # noqa: BLE001 - the final comes without a draft, too
+            failed_by(error, log, f"draft of job={job.id}")
+
+    def _draft_plan(self, final: Plan, faces: int) -> Plan | None:
+        """How the draft is made; None where it costs too much."""
+        facts = self._networks.facts()
+        if not is_cheap(final, faces, facts, runs_fast=True):
+            return None
+        runs_fast = self._networks.runs_fast(BUILTIN, Request.denoise)
+        if not is_cheap(final, faces, facts, runs_fast=runs_fast):
+            return None
+        return draft_plan(final, facts, runs_fast=runs_fast, tile_px=None)
+
+    def _first_waits(self) -> bool:
+        with self._changed:
+            return self._scheduler.first_waits()
+
+
+def _blended(enhanced: Enhanced, plan: Plan) -> Iterator[Event]:
+    yield Progress(Stage.BLENDING)
+    photo = enhancer.blend(enhanced, plan.face_strength)
+    yield Rendered(photo, plan.networks, plan.precision, len(enhanced.faces), plan.warnings)
 
 
 def _stopped() -> Failed:

@@ -146,6 +146,12 @@ def resized(pixels: Pixels, size: Size) -> Pixels:
     return cv2.resize(pixels, (size.width, size.height), interpolation=kernel)  # type: ignore[return-value]
 
 
+def shrunk(photo: Photo, size: Size) -> Photo:
+    """The photo at a smaller size; its pixels as they are where that is its size."""
+    alpha = None if photo.alpha is None else resized(photo.alpha, size)
+    return photo.with_pixels(resized(photo.pixels, size), alpha)
+
+
 def in_8_bits(pixels: Pixels) -> NDArray[np.uint8]:
     """The same picture in 0..255, for the face finders."""
     if pixels.dtype == np.uint8:

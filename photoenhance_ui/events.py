@@ -1,7 +1,8 @@
 """What happens to one photo, as values; and the report row that they add up to.
 
 The engine yields ``Queued … Rendered`` or ``Failed``/``Cancelled``; the batch turns
-``Rendered`` (pixels) into ``Finished`` (a written file). Every event pickles.
+``Rendered`` (pixels) into ``Finished`` (a written file), and ``DraftRendered`` into ``Drafted``.
+Every event pickles.
 """
 
 import logging
@@ -62,6 +63,13 @@ class FacesFound:
     count: int
 
 
+@dataclass(frozen=True, eq=False)
+class DraftRendered:
+    """The pixels of a quick first version, at most as large as a screen; the batch writes them."""
+
+    photo: Photo
+
+
 @dataclass(frozen=True)
 class Drafted:
     """A quick first version lies at ``path``."""
@@ -117,7 +125,16 @@ class Cancelled:
 
 
 Event = (
-    Queued | Started | FacesFound | Drafted | Progress | Rendered | Finished | Failed | Cancelled
+    Queued
+    | Started
+    | FacesFound
+    | DraftRendered
+    | Drafted
+    | Progress
+    | Rendered
+    | Finished
+    | Failed
+    | Cancelled
 )
 
 
@@ -164,6 +181,8 @@ def row_after(row: Row, event: Event) -> Row:
             )
         case FacesFound(count):
             return replace(row, faces=count)
+        case DraftRendered():
+            return row
         case Drafted(path):
             return replace(row, draft=path)
         case Progress(stage, done, total):

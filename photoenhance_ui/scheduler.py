@@ -60,6 +60,10 @@ class Scheduler:
         """Nobody waits and nothing is worked on: from now on each has a first photo again."""
         self._served.clear()
 
+    def first_waits(self) -> bool:
+        """Whether somebody's first photo waits; whoever has the turn now has had theirs."""
+        return any(owner not in self._served for owner in self._lines)
+
     def next(self) -> str | None:
         """The job whose turn it is, taken out; None where nobody waits."""
         if not self._lines:

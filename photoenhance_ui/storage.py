@@ -61,6 +61,11 @@ def result_stem(name: str) -> str:
     return f"{Path(name).stem}_enhanced"
 
 
+def draft_stem(name: str) -> str:
+    """``holiday_draft`` for ``holiday.jpg``; nothing but a final says that it is enhanced."""
+    return f"{Path(name).stem.replace('_enhanced', '')}_draft"
+
+
 class BatchFolder:
     """A batch's shelf on a server: ``in/`` and ``out/<photo>/`` under an unguessable name."""
 

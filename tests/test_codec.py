@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, PngImagePlugin
 
 from photoenhance_ui.codec import (
+    KEPT_ENDINGS,
     READABLE_SUFFIXES,
     Limits,
     Provenance,
@@ -843,6 +844,11 @@ def test_names_are_kept_as_far_as_they_are_safe(tmp_path: Path, name: str, writt
 def test_a_stem_of_ones_own_is_taken(tmp_path: Path) -> None:
     path = write(Photo(COLOUR, "a.png", "PNG"), tmp_path / "out", stem="照片 (2)")
     assert path.name == "照片 (2).png"
+
+
+@pytest.mark.parametrize("ending", KEPT_ENDINGS)
+def test_a_cut_name_still_tells_which_file_of_the_photo_it_is(ending: str) -> None:
+    assert safe_name("n" * 300 + ending, ".jpg").endswith(f"n{ending}.jpg")
 
 
 @pytest.mark.parametrize("letter", ["a", "é", "海", "📷"])

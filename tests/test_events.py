@@ -13,6 +13,7 @@ from photoenhance_ui.errors import NotAPhoto
 from photoenhance_ui.events import (
     Cancelled,
     Drafted,
+    DraftRendered,
     Event,
     FacesFound,
     Failed,
@@ -47,6 +48,7 @@ GOOD_WAY: list[Event] = [
     STARTED,
     Progress(Stage.FINDING_FACES),
     FacesFound(2),
+    DraftRendered(PHOTO),
     Drafted("/draft.jpg"),
     Progress(Stage.ENLARGING, 1, 4),
     Progress(Stage.ENLARGING, 4, 4),
@@ -72,7 +74,9 @@ def test_every_kind_of_event_is_tried_here() -> None:
 @pytest.mark.parametrize("event", ALL_EVENTS, ids=lambda event: type(event).__name__)
 def test_events_cross_processes(event: Event) -> None:
     copy = pickle.loads(pickle.dumps(event))
-    if isinstance(event, Rendered):
+    if isinstance(event, DraftRendered):
+        assert np.array_equal(copy.photo.pixels, event.photo.pixels)
+    elif isinstance(event, Rendered):
         assert np.array_equal(copy.photo.pixels, event.photo.pixels)
         assert (copy.networks, copy.faces) == (event.networks, event.faces)
     else:
@@ -102,6 +106,7 @@ def test_each_step_shows_in_the_row() -> None:
     assert [(row.state, row.stage, row.progress) for row in states] == [
         (State.QUEUED, Stage.WAITING, 0),
         (State.WORKING, Stage.WAITING, 0),
+        (State.WORKING, Stage.FINDING_FACES, 0),
         (State.WORKING, Stage.FINDING_FACES, 0),
         (State.WORKING, Stage.FINDING_FACES, 0),
         (State.WORKING, Stage.FINDING_FACES, 0),

@@ -131,3 +131,14 @@ def test_removing_leaves_the_order_of_the_others_within_each_owner(
         expected = [n for n in drained(filled(kept)) if n[0] == owner]
         assert [n for n in drained(filled(kept)) if n[0] == owner] == expected
     assert sorted(drained(scheduler)) == sorted(name for _, name, _ in kept)
+
+
+def test_a_first_photo_waits_until_its_owner_had_a_turn() -> None:
+    scheduler = filled([("a", "a0", 1.0), ("a", "a1", 1.0)])
+    assert scheduler.first_waits()
+    assert scheduler.next() == "a0"
+    assert not scheduler.first_waits()
+    scheduler.add("b", "b0", 1.0)
+    assert scheduler.first_waits()
+    assert scheduler.next() == "b0"
+    assert not scheduler.first_waits()

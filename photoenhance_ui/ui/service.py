@@ -44,7 +44,12 @@ class Service:
 
     def open_batch(self, owner: str, request: Request) -> Batch:
         """The owner's batch that takes photos with this request, else a new one."""
-        return self.batches.open_for(owner, request, lambda: self.new_batch(owner, request))
+        return self.batches.open_for(owner, request, lambda: self._page_batch(owner, request))
+
+    def _page_batch(self, owner: str, request: Request) -> Batch:
+        """A batch that the page shows: with drafts."""
+        folder = self.workspace.new_batch()
+        return Batch(self.engine, owner, request, folder, self.settings, drafts=True)
 
     def status(self) -> dict[str, object]:
         """What ``/status`` answers."""

@@ -1,0 +1,38 @@
+"""An engine's networks as stand-ins: for what full-size networks would take minutes to show."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from photoenhance_ui.catalogue import Role
+from photoenhance_ui.networks.interfaces import FoundFace, Work
+from photoenhance_ui.plan import BUILTIN, EngineFacts, UpscalerFacts
+from tests.test_enhancer import StandIns
+
+LARGE = "large"
+"""Costs forty times as much as the built-in network, and enlarges twice as much."""
+
+
+class StandInNetworks:
+    """Takes the place of ``Networks``: upscalers repeat pixels, restored faces are inverted."""
+
+    def __init__(self, faces: Sequence[FoundFace] = ()) -> None:
+        self.faces = faces
+        self.hook: Callable[[Work], None] = lambda work: None
+        self.work: list[tuple[str, str]] = []
+        """Name and precision of each run."""
+
+    def facts(self) -> EngineFacts:
+        return EngineFacts(
+            "cpu", "",
+            {BUILTIN: UpscalerFacts(2, None, 0.44e6), LARGE: UpscalerFacts(4, None, 17.9e6)},
+            "finder", "restorer", "parser",
+        )  # fmt: skip
+
+    def runs_fast(self, upscaler: str, denoise: float) -> bool:
+        return upscaler == BUILTIN
+
+    def run(self, work: Work, precision: str) -> Any:
+        self.work.append((work.network, precision))
+        self.hook(work)
+        scale = 1 if work.role is not Role.UPSCALER else self.facts().upscalers[work.network].scale
+        return StandIns(scale, self.faces)(work)
