@@ -10,23 +10,22 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from photoenhance_ui.codec import (
     Limits,
-    Provenance,
     check_bytes,
     faithfulness_db,
     preview,
     read_photo,
-    write_photo,
 )
 from photoenhance_ui.drafts import DRAFT_PX
-from photoenhance_ui.engine import Engine
+from photoenhance_ui.engine import Engine, Unblended
+from photoenhance_ui.enhancer import Enhanced
 from photoenhance_ui.errors import PhotoMissing, TooManyPhotos
 from photoenhance_ui.events import (
     Cancelled,
@@ -45,11 +44,19 @@ from photoenhance_ui.events import (
     failed_by,
     row_after,
 )
+from photoenhance_ui.geometry import Region
+from photoenhance_ui.kept import KeptFace, KeptParts
 from photoenhance_ui.photo import Photo
 from photoenhance_ui.plan import choose_networks
-from photoenhance_ui.request import Faces, Request
+from photoenhance_ui.request import OutputFormat, Request
+from photoenhance_ui.results import (
+    FinishedPhoto,
+    is_lossless,
+    remove_version,
+    write_result,
+)
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.storage import Shelf, draft_stem
+from photoenhance_ui.storage import Shelf, plain_stem
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +81,11 @@ class _Entry:
     """The input as it was taken in; None until then, and where it was refused."""
     refusal: Failed | None = None
     attempt: int = 0
+    strengths: tuple[float, ...] | None = None
+    """Of its faces; None until they are blended again."""
+    boxes: tuple[Region, ...] | None = None
+    outdated: Path | None = None
+    """The result before the one that is shown: somebody may still be looking at it."""
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -105,7 +117,8 @@ class Batch:
 
     Not tied to an event loop: photos may be added, cancelled and retried from any thread; one
     reader at a time runs the batch by iterating over ``changes``. With ``drafts`` a photo's
-    draft is written before its final, where that costs little.
+    draft is written before its final, where that costs little; in ``kept`` lies what blending the
+    faces anew needs.
     """
 
     def __init__(
@@ -117,6 +130,7 @@ class Batch:
         settings: Settings,
         *,
         drafts: bool = False,
+        kept: KeptParts | None = None,
     ) -> None:
         self.owner = owner
         self.request = request
@@ -124,10 +138,12 @@ class Batch:
         self._engine = engine
         self._settings = settings
         self._drafts = drafts
+        self._kept = kept
         self._limits = Limits.of(settings)
         self._choice = choose_networks(request.upscaler, request.scale, engine.facts())
         self._entries: dict[str, _Entry] = {}
         self._lock = threading.Lock()
+        self._blending = threading.Lock()
         self._wake: Callable[[], None] | None = None
 
     # What is there
@@ -272,6 +288,62 @@ class Batch:
             threads.shutdown(wait=False)
             self.shelf.end()
 
+    # What can be made of a finished photo
+
+    def faces(self, photo_id: str) -> tuple[KeptFace, ...]:
+        """The faces that were restored, in the order found; none where they are not kept."""
+        entry = self._entries[photo_id]
+        if self._kept is None or not entry.row.faces or entry.row.state is not State.DONE:
+            return ()
+        if entry.boxes is None:
+            entry.boxes = self._kept.boxes(photo_id)
+        each = zip(entry.boxes, self._strengths(entry), strict=False)
+        return tuple(KeptFace(box, strength) for box, strength in each)
+
+    def blend_again(self, photo_id: str, strengths: Sequence[float]) -> Row:
+        """Blend the kept faces anew, one strength 0..1 for each, without the networks.
+
+        The result gets a new path, with the same file name; gives the new row. Blocks. Raises
+        PhotoEnhanceError with a sentence where it is impossible.
+        """
+        with self._blending:
+            entry = self._entries[photo_id]
+            before = self._finished_photo(photo_id)
+            row = before.blended(strengths)
+            if entry.outdated is not None:
+                remove_version(entry.outdated)
+            entry.outdated, entry.strengths, entry.row = before.output, tuple(strengths), row
+        return row
+
+    def saved_as(
+        self, photo_id: str, output_format: OutputFormat, quality: int, keep_metadata: bool
+    ) -> Path:
+        """The finished photo in another format or quality (1..100), written once. Blocks."""
+        wish = replace(
+            self.request,
+            output_format=output_format, quality=quality, keep_metadata=keep_metadata,
+        )  # fmt: skip
+        return self._finished_photo(photo_id).saved_as(wish)
+
+    def departure(self, photo_id: str) -> Path:
+        """A PNG that shows where and how far the result departs from its original. Blocks."""
+        return self._finished_photo(photo_id).departure()
+
+    def _finished_photo(self, photo_id: str) -> FinishedPhoto:
+        entry = self._entries[photo_id]
+        if entry.row.output is None or entry.original is None:
+            raise PhotoMissing("This photo is not finished.")
+        return FinishedPhoto(
+            entry.id, entry.original, entry.row, self._strengths(entry), self.request,
+            self._limits, self._kept,
+        )  # fmt: skip
+
+    def _strengths(self, entry: _Entry) -> tuple[float, ...]:
+        """Of the restored faces: as they were blended again, else as it was asked for."""
+        if entry.strengths is not None:
+            return entry.strengths
+        return (self.request.face_strength,) * (entry.row.faces or 0)
+
     # How it runs
 
     def _stop_unsettled(self) -> None:
@@ -335,23 +407,28 @@ class Batch:
         photo = self._read(entry)
         watch.pause()
         events = self._engine.enhance(
-            job_id, self.owner, photo, self.request, self._choice, drafts=self._drafts
-        )
+            job_id, self.owner, photo, self.request, self._choice,
+            drafts=self._drafts, keeps=self._kept is not None,
+        )  # fmt: skip
+        parts: Enhanced | None = None
         with closing(events):
             for event in events:
                 # Asked here too: the engine cannot cancel a job that it had not seen yet.
                 if cancelled.is_set():
                     yield Cancelled()
                     return
-                if isinstance(event, Started):
-                    watch.resume()
-                if isinstance(event, DraftRendered):
-                    yield from self._written_draft(entry, event.photo)
-                elif isinstance(event, Rendered):
-                    yield Progress(Stage.WRITING)
-                    yield self._written(entry, photo, event, watch)
-                else:
-                    yield event
+                match event:
+                    case Unblended():
+                        parts = event.enhanced
+                    case DraftRendered():
+                        yield from self._written_draft(entry, event.photo)
+                    case Rendered():
+                        yield Progress(Stage.WRITING)
+                        yield self._written(entry, photo, event, parts, watch)
+                    case _:
+                        if isinstance(event, Started):
+                            watch.resume()
+                        yield event
 
     def _read(self, entry: _Entry) -> Photo:
         if entry.original is None or not entry.original.exists():
@@ -360,30 +437,27 @@ class Batch:
 
     def _written_draft(self, entry: _Entry, draft: Photo) -> Iterator[Drafted]:
         """The draft as a file; where it cannot be written, the final comes without it."""
-        place = self.shelf.place_for(entry.id, entry.name)
+        place, stem = self.shelf.place_for(entry.id, entry.name), f"{plain_stem(entry.name)}_draft"
         try:
-            yield Drafted(str(preview(draft, place.folder, DRAFT_PX, draft_stem(entry.name))))
+            yield Drafted(str(preview(draft, place.folder, DRAFT_PX, stem)))
         except OSError as error:
             log.warning("draft_not_written photo=%s reason=%s", entry.id, type(error).__name__)
 
-    def _written(self, entry: _Entry, source: Photo, made: Rendered, watch: _Stopwatch) -> Finished:
+    def _written(
+        self,
+        entry: _Entry,
+        source: Photo,
+        made: Rendered,
+        parts: Enhanced | None,
+        watch: _Stopwatch,
+    ) -> Finished:
         place = self.shelf.place_for(entry.id, entry.name)
-        place.folder.mkdir(parents=True, exist_ok=True)
-        request = self.request
-        faces = made.faces > 0 and request.faces is not Faces.NONE
-        path = write_photo(
-            made.photo,
-            place.folder,
-            output_format=request.output_format,
-            quality=request.quality,
-            keep_metadata=request.keep_metadata,
-            provenance=Provenance(
-                networks=made.networks,
-                scale=made.photo.size.width / source.size.width,
-                face_strength=request.face_strength if faces else None,
-            ),
-            stem=place.stem,
-        )
+        path = write_result(
+            made.photo, source, place.folder, self.request, networks=made.networks,
+            strengths=(self.request.face_strength,) * made.faces, stem=place.stem,
+        )  # fmt: skip
+        if self._kept is not None and parts is not None and (parts.faces or not is_lossless(path)):
+            self._kept.put(entry.id, parts)
         return Finished(
             output=str(path),
             size=made.photo.size,

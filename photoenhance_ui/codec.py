@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import cv2
@@ -554,9 +555,12 @@ def _saved(image: Image.Image, name: str, metadata: Metadata, **options: object)
         options["icc_profile"] = metadata.icc_profile
     if metadata.dpi and name in ("JPEG", "PNG", "TIFF", "BMP"):
         options["dpi"] = metadata.dpi
-    buffer = io.BytesIO()
-    image.save(buffer, name, **{key: value for key, value in options.items() if value is not None})
-    return buffer.getvalue()
+    given = {key: value for key, value in options.items() if value is not None}
+    # libtiff leaves gaps as they are: in memory that is whatever lay there, in a file zeros
+    with TemporaryFile() if name == "TIFF" else io.BytesIO() as buffer:
+        image.save(buffer, name, **given)
+        buffer.seek(0)
+        return buffer.read()
 
 
 _FORMATS = {

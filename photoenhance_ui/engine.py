@@ -50,6 +50,13 @@ LAST_EVENTS = (Rendered, Failed, Cancelled)
 
 
 @dataclass(frozen=True, eq=False)
+class Unblended:
+    """The parts of what Rendered shows next, for who keeps them."""
+
+    enhanced: Enhanced
+
+
+@dataclass(frozen=True, eq=False)
 class _Job:
     id: str
     owner: str
@@ -57,7 +64,8 @@ class _Job:
     request: Request
     choice: Choice
     drafts: bool
-    events: SimpleQueue[Event] = field(default_factory=SimpleQueue)
+    keeps: bool
+    events: SimpleQueue[Event | Unblended] = field(default_factory=SimpleQueue)
     cancelled: threading.Event = field(default_factory=threading.Event)
 
 
@@ -87,14 +95,15 @@ class Engine:
         choice: Choice,
         *,
         drafts: bool = False,
-    ) -> Generator[Event, None, None]:
+        keeps: bool = False,
+    ) -> Generator[Event | Unblended, None, None]:
         """Enhance one photo; blocks between events.
 
-        With ``drafts`` a DraftRendered comes before the final where that costs little. The last
-        event is Rendered, Failed or Cancelled; nothing is raised. Closing the iterator before that
-        cancels the job.
+        With ``drafts`` a DraftRendered comes before the final where that costs little, with
+        ``keeps`` the final's parts come before it as Unblended. The last event is Rendered, Failed
+        or Cancelled; nothing is raised. Closing the iterator before that cancels the job.
         """
-        job = _Job(job_id, owner, photo, request, choice, drafts)
+        job = _Job(job_id, owner, photo, request, choice, drafts, keeps)
         self._accept(job)
         try:
             while True:
@@ -168,7 +177,7 @@ class Engine:
                 job.events.put(event)
             del job  # a waiting lane holds no photo
 
-    def _enhanced(self, job: _Job) -> Iterator[Event]:
+    def _enhanced(self, job: _Job) -> Iterator[Event | Unblended]:
         """Carry one photo through; whatever goes wrong ends in one Failed."""
         try:
             if job.cancelled.is_set():
@@ -189,12 +198,14 @@ class Engine:
         )
         return make_plan(job.photo.size, job.request, job.choice, facts, runs_fast=runs_fast)
 
-    def _composed(self, job: _Job, plan: Plan) -> Iterator[Event]:
+    def _composed(self, job: _Job, plan: Plan) -> Iterator[Event | Unblended]:
         """The photo's events up to the last: a draft where it is due, then the final."""
         if plan.finder is None:
             yield from self._drafted(job, plan, faces=0)
         for step in self._driven(job.photo, plan, job.cancelled.is_set):
             if isinstance(step, Enhanced):
+                if job.keeps:
+                    yield Unblended(step)
                 yield from _blended(step, plan)
                 return
             yield step

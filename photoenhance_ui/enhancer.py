@@ -5,7 +5,7 @@ outputs, and yields events in between. Blending the faces in is a pure last step
 strength can change later without the networks.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,10 +56,11 @@ def enhance(photo: Photo, plan: Plan) -> Generator[Work | Event, Any, Enhanced]:
     return Enhanced(photo, background, alpha, restored, plan.scale)
 
 
-def blend(enhanced: Enhanced, strength: float) -> Photo:
-    """Paste the faces in with a strength of 0 (none of it) to 1. Pure."""
+def blend(enhanced: Enhanced, strength: float | Sequence[float]) -> Photo:
+    """Paste the faces in with a strength of 0 (none of it) to 1, for all or for each. Pure."""
     pixels = enhanced.background.copy() if enhanced.faces else enhanced.background
-    for face in enhanced.faces:
+    each = [strength] * len(enhanced.faces) if isinstance(strength, int | float) else strength
+    for face, strength in zip(enhanced.faces, each, strict=True):  # noqa: PLR1704
         pasted(pixels, face, enhanced.scale, strength)
     if enhanced.photo.monochrome:
         pixels = without_colour(pixels)

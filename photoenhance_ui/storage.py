@@ -61,9 +61,9 @@ def result_stem(name: str) -> str:
     return f"{Path(name).stem}_enhanced"
 
 
-def draft_stem(name: str) -> str:
-    """``holiday_draft`` for ``holiday.jpg``; nothing but a final says that it is enhanced."""
-    return f"{Path(name).stem.replace('_enhanced', '')}_draft"
+def plain_stem(name: str) -> str:
+    """``holiday`` for ``holiday.jpg``; nothing but a final says that it is enhanced."""
+    return Path(name).stem.replace("_enhanced", "")
 
 
 class BatchFolder:

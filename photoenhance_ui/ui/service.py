@@ -12,6 +12,7 @@ from photoenhance_ui.batch import Batch, Batches
 from photoenhance_ui.doors import models_report, status_report
 from photoenhance_ui.downloads import Downloads
 from photoenhance_ui.engine import Engine, open_engine
+from photoenhance_ui.kept import KeptParts
 from photoenhance_ui.request import Request
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.storage import BatchFolder, Workspace, sweep_uploads
@@ -47,9 +48,12 @@ class Service:
         return self.batches.open_for(owner, request, lambda: self._page_batch(owner, request))
 
     def _page_batch(self, owner: str, request: Request) -> Batch:
-        """A batch that the page shows: with drafts."""
-        folder = self.workspace.new_batch()
-        return Batch(self.engine, owner, request, folder, self.settings, drafts=True)
+        """A batch that the page shows: with drafts, and faces that can be blended anew."""
+        shelf = self.workspace.new_batch()
+        return Batch(
+            self.engine, owner, request, shelf, self.settings,
+            drafts=True, kept=KeptParts(shelf.folder / "kept"),
+        )  # fmt: skip
 
     def status(self) -> dict[str, object]:
         """What ``/status`` answers."""
