@@ -21,12 +21,14 @@ from photoenhance_ui.codec import (
     check_bytes,
     faithfulness_db,
     preview,
+    probe,
     read_photo,
 )
 from photoenhance_ui.drafts import DRAFT_PX
 from photoenhance_ui.engine import Engine, Unblended
 from photoenhance_ui.enhancer import Enhanced
-from photoenhance_ui.errors import PhotoMissing, TooManyPhotos
+from photoenhance_ui.errors import PhotoMissing, PhotoRefused, TooManyPhotos
+from photoenhance_ui.eta import Ahead, Spent, seconds_left
 from photoenhance_ui.events import (
     Cancelled,
     Drafted,
@@ -44,11 +46,11 @@ from photoenhance_ui.events import (
     failed_by,
     row_after,
 )
-from photoenhance_ui.geometry import Region
+from photoenhance_ui.geometry import Region, Size
 from photoenhance_ui.kept import KeptFace, KeptParts
 from photoenhance_ui.photo import Photo
-from photoenhance_ui.plan import choose_networks
-from photoenhance_ui.request import OutputFormat, Request
+from photoenhance_ui.plan import choose_networks, operations
+from photoenhance_ui.request import Faces, OutputFormat, Request
 from photoenhance_ui.results import (
     FinishedPhoto,
     is_lossless,
@@ -80,6 +82,8 @@ class _Entry:
     original: Path | None = None
     """The input as it was taken in; None until then, and where it was refused."""
     refusal: Failed | None = None
+    size: Size | None = None
+    """As it is stored; None until somebody asked."""
     attempt: int = 0
     strengths: tuple[float, ...] | None = None
     """Of its faces; None until they are blended again."""
@@ -328,6 +332,34 @@ class Batch:
     def departure(self, photo_id: str) -> Path:
         """A PNG that shows where and how far the result departs from its original. Blocks."""
         return self._finished_photo(photo_id).departure()
+
+    def eta_seconds(self) -> float | None:
+        """Seconds until all is done, by what finished photos took; None before one is.
+
+        0 where all is settled. Reads the header of each photo once.
+        """
+        facts, wish = self._engine.facts(), replace(self.request, faces=Faces.NONE)
+        finished, ahead = [], []
+        for entry in list(self._entries.values()):
+            row = entry.row
+            if row.state in (State.FAILED, State.CANCELLED):
+                continue
+            size = self._size_of(entry)
+            if size is None:
+                continue
+            background = operations(size, self._choice, wish, facts)
+            if not row.state.settled:
+                ahead.append(Ahead(background, row.faces, 1 - row.progress))
+            elif row.seconds is not None:
+                finished.append(Spent(background, row.faces or 0, row.seconds))
+        return seconds_left(finished, ahead)
+
+    def _size_of(self, entry: _Entry) -> Size | None:
+        """The size of the photo from its header; None where it cannot be read."""
+        if entry.size is None and entry.original is not None:
+            with suppress(PhotoRefused, OSError):
+                entry.size = probe(entry.original, self._limits)
+        return entry.size
 
     def _finished_photo(self, photo_id: str) -> FinishedPhoto:
         entry = self._entries[photo_id]

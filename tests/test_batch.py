@@ -285,6 +285,30 @@ def test_at_most_so_many_are_in_flight(
     assert networks.most_at_once == 1
 
 
+def test_the_time_left_is_learned_from_finished_photos(
+    begin: Begin, photo_file: PhotoMaker, tmp_path: Path
+) -> None:
+    batch = begin(in_flight=1)
+    assert batch.eta_seconds() == 0
+    for name in NAMES:
+        batch.add(photo_file(name))
+    (broken := tmp_path / "broken.jpg").write_text("no photo")
+    batch.add(broken)
+    assert batch.eta_seconds() is None
+
+    async def watch() -> list[float | None]:
+        return [
+            batch.eta_seconds()
+            async for change in batch.changes()
+            if change.row.state is State.DONE
+        ]
+
+    left = asyncio.run(watch())
+    assert all(seconds is not None for seconds in left)
+    assert left[0] > left[-1] == 0  # type: ignore[operator]
+    assert batch.eta_seconds() == 0
+
+
 def test_an_empty_batch_ends_at_once(begin: Begin) -> None:
     assert run(begin()) == []
 
