@@ -26,9 +26,15 @@ class Placement:
     device: torch.device
     dtype: torch.dtype = torch.float32
 
+    @property
+    def layout(self) -> torch.memory_format:
+        """How pictures lie in memory: a GPU's matrix units want a pixel's channels together."""
+        return torch.channels_last if self.device.type == "cuda" else torch.contiguous_format
+
     def settle(self, network: nn.Module) -> nn.Module:
         """The network on the device, for inference only."""
-        return network.eval().requires_grad_(False).to(self.device, self.dtype)
+        placed = network.eval().requires_grad_(False).to(self.device, self.dtype)
+        return placed.to(memory_format=self.layout)
 
 
 def find_device(wanted: str) -> torch.device:

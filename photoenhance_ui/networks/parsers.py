@@ -37,10 +37,10 @@ class TorchParser:
         self.name = name
         self._network = network
         self._placement = placement
-        device = placement.device
+        device, dtype = placement.device, placement.dtype
         means, deviations = normalization
-        self._means = torch.tensor(means, device=device).view(1, 3, 1, 1)
-        self._deviations = torch.tensor(deviations, device=device).view(1, 3, 1, 1)
+        self._means = torch.tensor(means, device=device, dtype=dtype).view(1, 3, 1, 1)
+        self._deviations = torch.tensor(deviations, device=device, dtype=dtype).view(1, 3, 1, 1)
         self._is_face = torch.zeros(CLASSES, dtype=torch.uint8, device=device)
         self._is_face[list(face_classes)] = 255
 

@@ -27,7 +27,7 @@ from photoenhance_ui.networks.compiled import (
     has_bfloat16,
 )
 from photoenhance_ui.networks.graphs import Network, Ranges, Weights, probe_graph
-from photoenhance_ui.networks.interfaces import FACE_PX, FaceParser, Upscaler
+from photoenhance_ui.networks.interfaces import FACE_PX, FaceParser, FaceRestorer, Upscaler
 from photoenhance_ui.photo import Pixels
 
 log = logging.getLogger(__name__)
@@ -267,31 +267,48 @@ def prove_restorer(restorer: CompiledRestorer) -> Proof:
     if not has_bfloat16():
         return Proof(None, 0.0, 0.0)
     exact, fast = restorer.in_form(fast=False), restorer.in_form(fast=True)
+    mean_db, worst_db = restorers_likeness_db(exact, fast)
+    form = "bfloat16" if is_near(mean_db, worst_db) else None
+    return Proof(form, round(mean_db, 2), round(worst_db, 2))
+
+
+def restorers_likeness_db(exact: FaceRestorer, fast: FaceRestorer) -> tuple[float, float]:
+    """Mean and worst PSNR in dB of restored faces; 0 where the fast one gives no picture."""
     expected = [exact(face[None]) for face in faces()]
     try:
         values = [_psnr(one, fast(face[None])) for one, face in zip(expected, faces(), strict=True)]
-    except NetworkFailed:  # values that are no picture
-        return Proof(None, 0.0, 0.0)
-    mean_db, worst_db = float(np.mean(values)), min(values)
-    form = "bfloat16" if is_near(mean_db, worst_db) else None
-    return Proof(form, round(mean_db, 2), round(worst_db, 2))
+    except NetworkFailed:
+        return 0.0, 0.0
+    return float(np.mean(values)), min(values)
 
 
 def prove_parser(parser: CompiledParser) -> Proof:
     """On faces of half the size and in bfloat16; by what is seen when its mask is used."""
     exact = parser.in_form(reduced=1, fast=False)
-    expected = [_blended(exact, face) for face in faces()]
+    expected = _blends(exact)
     proof = Proof(None, 0.0, 0.0)
     for form in parser_forms():
-        fast = parser.in_form(reduced=form.reduced, fast=form.fast)
-        values = [
-            _psnr(one, _blended(fast, face)) for one, face in zip(expected, faces(), strict=True)
-        ]
+        values = _likenesses(
+            expected, _blends(parser.in_form(reduced=form.reduced, fast=form.fast))
+        )
         passed = form.name if min(values) >= LEAST_BLENDED_DB else None
         proof = Proof(passed, round(float(np.mean(values)), 2), round(min(values), 2))
         if proof.passed:
             break
     return proof
+
+
+def parsers_likeness_db(exact: FaceParser, fast: FaceParser) -> float:
+    """Worst PSNR in dB of what is seen when one mask is used and the other."""
+    return min(_likenesses(_blends(exact), _blends(fast)))
+
+
+def _likenesses(some: Sequence[Picture], others: Sequence[Picture]) -> list[float]:
+    return [_psnr(one, other) for one, other in zip(some, others, strict=True)]
+
+
+def _blends(parser: FaceParser) -> list[Picture]:
+    return [_blended(parser, face) for face in faces()]
 
 
 def _blended(parser: FaceParser, face: Picture) -> Picture:

@@ -27,11 +27,14 @@ from photoenhance_ui.networks.finders import load_finder
 from photoenhance_ui.networks.interfaces import Upscaler, Work
 from photoenhance_ui.networks.parsers import compile_parser, load_parser
 from photoenhance_ui.networks.proofs import (
+    LEAST_BLENDED_DB,
     Proofs,
     crops,
     is_near,
     likeness_db,
     parser_forms,
+    parsers_likeness_db,
+    restorers_likeness_db,
 )
 from photoenhance_ui.networks.restorers import compile_restorer, load_restorer
 from photoenhance_ui.networks.upscalers import compile_upscaler, load_upscaler, warm_up
@@ -141,7 +144,8 @@ class Networks:
             raise NetworkMissing(f"The network {key.name} is not installed (any more).")
         found = installed[key.name]
         if key.role is not Role.UPSCALER and key.precision == Precision.FAST.value:
-            return self._fast_for_faces(self._network(key.role, key.name, Precision.EXACT.value))
+            exact = self._network(key.role, key.name, Precision.EXACT.value)
+            return self._fast_for_faces(key.role, found, exact)
         log.info("network_loads name=%s precision=%s", key.name, key.precision)
         if key.role is Role.UPSCALER:
             return self._load_upscaler(key, found, _companion(found, installed))
@@ -158,8 +162,8 @@ class Networks:
         compiled = compile_it(found) if self._device.type == "cpu" else None
         return load_it(found, exact) if compiled is None else compiled
 
-    def _fast_for_faces(self, exact: Any) -> Any:
-        """The fastest form that is proven here; in torch none is: GFPGAN breaks in 16 bits."""
+    def _fast_for_faces(self, role: Role, found: Installed, exact: Any) -> Any:
+        """The fastest form that is proven here; the exact one where none is."""
         if isinstance(exact, CompiledRestorer):
             return exact.in_form(fast=True) if self._proofs.of_restorer(exact).passed else exact
         if isinstance(exact, CompiledParser):
@@ -167,7 +171,9 @@ class Networks:
             for form in parser_forms():
                 if form.name == proven:
                     return exact.in_form(reduced=form.reduced, fast=form.fast)
-        return exact
+        if self._device.type == "cpu":  # torch gains nothing from 16 bits there
+            return exact
+        return _fast_in_torch(role, found, exact, Placement(self._device, torch.bfloat16))
 
     def _load_upscaler(self, key: _Key, found: Installed, companion: Installed | None) -> Upscaler:
         if self._device.type == "cpu":
@@ -283,6 +289,16 @@ class Networks:
         if role is Role.UPSCALER:
             with errors_told(name):
                 warm_up(network)
+
+
+def _fast_in_torch(role: Role, found: Installed, exact: Any, placement: Placement) -> Any:
+    """A face network in bfloat16 where it passes its test; GFPGAN's values overflow in float16."""
+    with errors_told(found.name):
+        if role is Role.RESTORER:
+            restorer = load_restorer(found, placement)
+            return restorer if is_near(*restorers_likeness_db(exact, restorer)) else exact
+        parser = load_parser(found, placement)
+        return parser if parsers_likeness_db(exact, parser) >= LEAST_BLENDED_DB else exact
 
 
 def _companion(found: Installed, installed: Mapping[str, Installed]) -> Installed | None:

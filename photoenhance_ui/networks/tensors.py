@@ -14,7 +14,7 @@ def to_tensor(images: Pixels, placement: Placement) -> Tensor:
     plain = images if images.dtype == np.uint8 else images.astype(np.float32)
     tensor = torch.from_numpy(np.ascontiguousarray(plain)).to(placement.device)
     floats = tensor.permute(0, 3, 1, 2).to(torch.float32) / white_of(images)
-    return floats.contiguous().to(placement.dtype)
+    return floats.to(placement.dtype).contiguous(memory_format=placement.layout)
 
 
 def to_pixels(output: Tensor, like: Pixels, network: str) -> Pixels:

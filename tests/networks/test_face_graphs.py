@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from benchmarks.reference import GFPGAN_FILE, PARSENET_FILE, ParseNet, gfpgan_network
-from photoenhance_ui.catalogue import by_name
+from photoenhance_ui.catalogue import Role, by_name
 from photoenhance_ui.errors import NetworkFailed, WeightsDamaged
 from photoenhance_ui.networks.compiled import CompiledParser, CompiledRestorer, has_bfloat16
 from photoenhance_ui.networks.device import Placement
 from photoenhance_ui.networks.parsers import compile_parser, load_parser
 from photoenhance_ui.networks.proofs import LEAST_BLENDED_DB, parser_forms, prove_parser
+from photoenhance_ui.networks.resident import _fast_in_torch
 from photoenhance_ui.networks.restorers import compile_restorer, load_restorer
 from photoenhance_ui.networks.state_dicts import as_arrays, load_state_dict
 from photoenhance_ui.weights import Installed
@@ -148,3 +149,17 @@ def test_a_parser_whose_looks_agree_takes_the_fastest(folder: Path) -> None:
     proof = prove_parser(CompiledParser("skin", weights, (1,)))
     assert proof.form == parser_forms()[0].name
     assert proof.worst_db == 99.0
+
+
+def test_on_a_gpu_faces_run_in_bfloat16_where_they_pass(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The way a GPU takes, run on the CPU; random parsers tell pixels apart at random."""
+    monkeypatch.setattr("photoenhance_ui.networks.proofs.faces", lambda: [face()[0]])
+    half = Placement(torch.device("cpu"), torch.bfloat16)
+    found = installed(folder, GFPGAN_FILE)
+    exact = compile_restorer(found)
+    fast = _fast_in_torch(Role.RESTORER, found, exact, half)
+    assert fast is not exact
+    parser = compile_parser(installed(folder, PARSENET_FILE))
+    assert _fast_in_torch(Role.PARSER, installed(folder, PARSENET_FILE), parser, half) is parser
