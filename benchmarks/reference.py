@@ -40,6 +40,11 @@ X2PLUS_FILE = "RealESRGAN_x2plus.pth"
 X4PLUS_FILE = "RealESRGAN_x4plus.pth"
 GENERAL_FILE = "realesr-general-x4v3.pth"
 GENERAL_WDN_FILE = "realesr-general-wdn-x4v3.pth"
+REAL_GENERAL_FILES = {
+    GENERAL_FILE: "realesr-general-x4v3.fp16-rounded.pth",
+    GENERAL_WDN_FILE: "realesr-general-wdn-x4v3.fp16-rounded.pth",
+}
+"""Official name -> how the real weights are called where they were stored in 16 bits."""
 
 TILE_PX, TILE_PAD_PX = 160, 10
 """The scripts take 400; smaller, so that a small photo has several tiles. The pad is theirs."""

@@ -279,10 +279,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         shutil.copy(given.data / "weights" / reference.MOBILENET_FILE, folder)
-        for file, real in (
-            (reference.GENERAL_FILE, "realesr-general-x4v3.fp16-rounded.pth"),
-            (reference.GENERAL_WDN_FILE, "realesr-general-wdn-x4v3.fp16-rounded.pth"),
-        ):
+        for file, real in reference.REAL_GENERAL_FILES.items():
             shutil.copy(given.data / "weights" / real, folder / file)
         reference.write_random_weights(
             folder, (reference.GFPGAN_FILE, reference.PARSENET_FILE, reference.X2PLUS_FILE)

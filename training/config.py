@@ -8,7 +8,7 @@ class Architecture:
     """SRVGGNetCompact of the realesrgan package: plain 3x3 convolutions with PReLU."""
 
     num_feat: int = 64
-    num_conv: int = 16
+    num_conv: int = 11
     scale: int = 4
 
 
@@ -55,10 +55,12 @@ class Config:
     degradation: Degradation = Degradation()
     seed: int = 20261124
     patch_px: int = 40
-    batch: int = 8
-    learning_rate: float = 1e-3
+    batch: int = 16
+    bfloat16: bool = True
+    """Convolutions multiply in bfloat16: twice as fast on a processor that has it."""
+    learning_rate: float = 5e-4
     warm_up_steps: int = 200
-    cool_down: float = 0.3
+    cool_down: float = 1.0
     """The last part of a run's budget, in which the learning rate falls."""
     betas: tuple[float, float] = (0.9, 0.99)
     ema: float = 0.999

@@ -1,0 +1,146 @@
+"""How much memory and time large photos and long batches take: ``python -m benchmarks.memory``.
+
+Each case is a process of its own with all networks loaded, so that one's peak is not another's:
+a photo of so many megapixels at scale 2, from file to file; and a batch of small photos, whose
+resident memory is written down as it goes on. The face networks have seeded random weights at
+full size; general-x4v3 and the detector are the real ones of ``--data``.
+"""
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from skimage import data as sample_photos
+
+from benchmarks import reference
+from photoenhance_ui.batch import Batch
+from photoenhance_ui.engine import open_engine
+from photoenhance_ui.request import Request
+from photoenhance_ui.settings import PROJECT_DIR, Settings
+from photoenhance_ui.storage import Workspace
+
+RESULTS = PROJECT_DIR / "benchmarks" / "results"
+MEGAPIXELS = (1.5, 12.0, 24.0)
+MANY, MANY_SIDE_PX = 500, 96
+NOTED_EVERY = 50
+
+
+def resident_mb(key: str = "VmRSS") -> float:
+    """Resident memory of this process now, or at most (``VmHWM``), as Linux tells it."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    line = next(line for line in lines if line.startswith(f"{key}:"))
+    return round(int(line.split()[1]) / 1024, 1)
+
+
+def photo_of(megapixels: float, path: Path) -> Path:
+    """A JPEG of that size with a real photo's content, 3 to 2."""
+    height = round((megapixels * 1e6 / 1.5) ** 0.5)
+    photo = Image.fromarray(sample_photos.astronaut())
+    photo.resize((round(1.5 * height), height), Image.Resampling.BICUBIC).save(path, quality=92)
+    return path
+
+
+def large(megapixels: float, settings: Settings, upscaler: str) -> dict[str, Any]:
+    """One large photo from file to file."""
+    with tempfile.TemporaryDirectory() as scratch, open_engine(settings) as engine:
+        path = photo_of(megapixels, Path(scratch) / "large.jpg")
+        loaded = resident_mb()
+        batch = _batch(engine, settings, Path(scratch), Request(upscaler=upscaler))
+        batch.add(path)
+        began = time.perf_counter()
+        asyncio.run(_run(batch, []))
+        (row,) = batch.rows
+        return {
+            "megapixels": megapixels,
+            "upscaler": upscaler,
+            "state": row.state.value,
+            "reason": row.reason,
+            "networks": list(row.networks),
+            "faces": row.faces,
+            "seconds": round(time.perf_counter() - began, 1),
+            "loaded_mb": loaded,
+            "peak_mb": resident_mb("VmHWM"),
+        }
+
+
+def many(count: int, settings: Settings) -> dict[str, Any]:
+    """Many small photos in batches of one owner, as large as a batch may be."""
+    noted: list[float] = []
+    with tempfile.TemporaryDirectory() as scratch, open_engine(settings) as engine:
+        path = Path(scratch) / "small.png"
+        side = MANY_SIDE_PX
+        Image.fromarray(np.ascontiguousarray(sample_photos.coffee()[:side, :side])).save(path)
+        done = 0
+        while done < count:
+            batch = _batch(engine, settings, Path(scratch), Request(upscaler="builtin"))
+            part = min(settings.max_photos, count - done)
+            for _ in range(part):
+                batch.add(path)
+            asyncio.run(_run(batch, noted))
+            done += part
+    return {"photos": count, "side_px": side, "noted_every": NOTED_EVERY, "resident_mb": noted}
+
+
+def _batch(engine: Any, settings: Settings, scratch: Path, request: Request) -> Batch:
+    return Batch(engine, "me", request, Workspace(scratch / "files").new_batch(), settings)
+
+
+async def _run(batch: Batch, noted: list[float]) -> None:
+    settled = 0
+    async for change in batch.changes():
+        if change.row.state.settled:
+            settled += 1
+            if settled % NOTED_EVERY == 0:
+                noted.append(resident_mb())
+
+
+def _alone(task: Any, *arguments: Any) -> dict[str, Any]:
+    """In a fresh process, so that its peak is its own."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        result: dict[str, Any] = pool.apply(task, arguments)
+        return result
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(prog="benchmarks.memory", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with weights")
+    parser.add_argument("--megapixels", type=float, nargs="*", default=MEGAPIXELS)
+    parser.add_argument("--many", type=int, default=MANY)
+    parser.add_argument("--upscaler", default="auto")
+    parser.add_argument("--out", type=Path, default=RESULTS / "memory.json")
+    given = parser.parse_args(arguments)
+    content: dict[str, Any] = {"benchmark": "memory", "large": []}
+    with tempfile.TemporaryDirectory() as scratch:
+        settings = _settings(Path(scratch), given.data)
+        for megapixels in given.megapixels:
+            content["large"].append(_alone(large, megapixels, settings, given.upscaler))
+            print(json.dumps(content["large"][-1]), flush=True)
+        content["many"] = _alone(many, given.many, settings)
+        print(json.dumps(content["many"]), flush=True)
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    given.out.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def _settings(folder: Path, data: Path) -> Settings:
+    shutil.copy(data / "weights" / reference.MOBILENET_FILE, folder)
+    for file, real in reference.REAL_GENERAL_FILES.items():
+        shutil.copy(data / "weights" / real, folder / file)
+    reference.write_random_weights(folder, (reference.GFPGAN_FILE, reference.PARSENET_FILE))
+    return Settings(
+        device="cpu", offline=True, weights_dir=folder, trust_weights=True,
+        cache_dir=folder / "proofs",
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
