@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
@@ -47,6 +47,7 @@ from photoenhance_ui.events import (
     row_after,
 )
 from photoenhance_ui.geometry import Region, Size
+from photoenhance_ui.journal import Journal, JournalPhoto, Record
 from photoenhance_ui.kept import KeptFace, KeptParts
 from photoenhance_ui.photo import Photo
 from photoenhance_ui.plan import choose_networks, operations
@@ -58,7 +59,7 @@ from photoenhance_ui.results import (
     write_result,
 )
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.storage import Shelf, plain_stem
+from photoenhance_ui.storage import BatchFolder, Shelf, plain_stem
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +123,7 @@ class Batch:
     Not tied to an event loop: photos may be added, cancelled and retried from any thread; one
     reader at a time runs the batch by iterating over ``changes``. With ``drafts`` a photo's
     draft is written before its final, where that costs little; in ``kept`` lies what blending the
-    faces anew needs.
+    faces anew needs; with a ``journal`` the batch can be restored after the program's end.
     """
 
     def __init__(
@@ -135,6 +136,7 @@ class Batch:
         *,
         drafts: bool = False,
         kept: KeptParts | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self.owner = owner
         self.request = request
@@ -143,12 +145,44 @@ class Batch:
         self._settings = settings
         self._drafts = drafts
         self._kept = kept
+        self._journal = journal
+        self._began = time.time()
+        self._noting = threading.Lock()
+        self._unnoted = False
         self._limits = Limits.of(settings)
         self._choice = choose_networks(request.upscaler, request.scale, engine.facts())
         self._entries: dict[str, _Entry] = {}
         self._lock = threading.Lock()
         self._blending = threading.Lock()
         self._wake: Callable[[], None] | None = None
+
+    @classmethod
+    def restored(
+        cls,
+        record: Record,
+        engine: Engine,
+        shelf: BatchFolder,
+        settings: Settings,
+        *,
+        drafts: bool = False,
+        kept: KeptParts | None = None,
+        journal: Journal | None = None,
+    ) -> "Batch":
+        """The batch that the record tells of, with its files; nothing of it runs."""
+        batch = cls(
+            engine, record.owner, record.request, shelf, settings,
+            drafts=drafts, kept=kept, journal=journal,
+        )  # fmt: skip
+        batch._began = record.began
+        for photo in record.photos:
+            batch._entries[photo.id] = _Entry(
+                photo.id,
+                photo.row.name,
+                photo.row,
+                original=shelf.taken(photo.id),
+                strengths=photo.strengths,
+            )
+        return batch
 
     # What is there
 
@@ -207,6 +241,7 @@ class Batch:
         with self._lock:
             is_one_too_many = len(self._entries) >= self._settings.max_photos
             self._entries[photo_id] = entry
+            self._unnoted = True
         try:
             if is_one_too_many:
                 raise TooManyPhotos(
@@ -270,6 +305,7 @@ class Batch:
                 for change in self._settled_before_start(running):
                     yield change
                 self._start_waiting(running, threads, post)
+                await self._note_down()
                 with self._lock:  # a photo is added before this, or finds nobody reading
                     if not running and self.settled:
                         self._wake = None
@@ -284,6 +320,9 @@ class Batch:
                 if entry.job_id != job_id or entry.row.state.settled:
                     continue  # an abandoned attempt
                 entry.row = row_after(entry.row, event)
+                if entry.row.state.settled:
+                    self._unnoted = True
+                    await self._note_down()
                 yield Change(entry.id, entry.row, event)
         finally:
             if self._wake is not None:
@@ -317,6 +356,7 @@ class Batch:
             if entry.outdated is not None:
                 remove_version(entry.outdated)
             entry.outdated, entry.strengths, entry.row = before.output, tuple(strengths), row
+            self._write_journal()
         return row
 
     def saved_as(
@@ -376,6 +416,33 @@ class Batch:
             return entry.strengths
         return (self.request.face_strength,) * (entry.row.faces or 0)
 
+    # What outlives the program
+
+    def leave(self) -> None:
+        """Its owner has begun afresh: it does not come back after the program's end."""
+        with self._noting:
+            journal, self._journal = self._journal, None
+            if journal is not None:
+                journal.remove()
+
+    async def _note_down(self) -> None:
+        """Write the journal where there is news, without holding up the loop."""
+        if self._unnoted:
+            self._unnoted = False
+            await asyncio.to_thread(self._write_journal)
+
+    def _write_journal(self) -> None:
+        with self._noting:
+            if self._journal is not None:
+                self._journal.write(self._record())
+
+    def _record(self) -> Record:
+        photos = (
+            JournalPhoto(entry.id, entry.row, entry.strengths)
+            for entry in list(self._entries.values())
+        )
+        return Record(self.owner, self._began, self.request, tuple(photos))
+
     # How it runs
 
     def _stop_unsettled(self) -> None:
@@ -402,6 +469,7 @@ class Batch:
             event = Cancelled() if entry.cancelled.is_set() else entry.refusal
             if event is not None:
                 entry.row = row_after(entry.row, event)
+                self._unnoted = True
                 yield Change(entry.id, entry.row, event)
 
     def _start_waiting(
@@ -518,14 +586,26 @@ class Batches:
         with self._lock:
             batch = self._batches.get(owner)
             if batch is None or not batch.takes(request):
+                if batch is not None:
+                    batch.leave()
                 batch = self._batches[owner] = begin()
             return batch
+
+    def restore(self, batches: Iterable[Batch]) -> None:
+        """Take up what an earlier program left, the oldest first: an owner's newest is kept."""
+        with self._lock:
+            for batch in batches:
+                older = self._batches.get(batch.owner)
+                if older is not None:
+                    older.leave()
+                self._batches[batch.owner] = batch
 
     def clear(self, owner: str) -> None:
         """Let the owner begin afresh; a batch that runs stays."""
         with self._lock:
             batch = self._batches.get(owner)
             if batch is not None and batch.settled:
+                batch.leave()
                 del self._batches[owner]
 
     def forget_ended(self, keep: Callable[[Batch], bool]) -> None:

@@ -5,8 +5,10 @@ the restored faces with all that blending needs. They go with the batch.
 """
 
 import logging
+import os
 import shutil
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -85,7 +87,12 @@ class KeptParts:
             return ()
 
     def _used_bytes(self) -> int:
-        return sum(path.stat().st_size for path in self._folder.rglob("*.kept"))
+        used = 0
+        for folder, _, names in os.walk(self._folder):
+            for name in names:
+                with suppress(FileNotFoundError):  # another photo's, renamed just now
+                    used += (Path(folder) / name).stat().st_size
+        return used
 
 
 def _as_png(background: Pixels, alpha: Pixels | None) -> bytes:

@@ -69,19 +69,26 @@ def plain_stem(name: str) -> str:
 class BatchFolder:
     """A batch's shelf on a server: ``in/`` and ``out/<photo>/`` under an unguessable name."""
 
-    def __init__(self, root: Path, running: set[Path]) -> None:
-        self.folder = root / uuid.uuid4().hex
+    def __init__(self, folder: Path, running: set[Path]) -> None:
+        self.folder = folder
         self._running = running
-        (self.folder / "in").mkdir(parents=True)
 
     def take(self, photo_id: str, path: Path) -> Path:
         """Hard link the file, or copy it where a link is impossible."""
-        taken = self.folder / "in" / photo_id
+        taken = self._place_of(photo_id)
         try:
             os.link(path, taken)
         except OSError:
             shutil.copyfile(path, taken)
         return taken
+
+    def taken(self, photo_id: str) -> Path | None:
+        """The input as it was taken in; None where it is not there."""
+        place = self._place_of(photo_id)
+        return place if place.is_file() else None
+
+    def _place_of(self, photo_id: str) -> Path:
+        return self.folder / "in" / photo_id
 
     def place_for(self, photo_id: str, name: str) -> Place:
         """A folder of the photo's own, so that equal names never meet."""
@@ -112,7 +119,23 @@ class Workspace:
 
     def new_batch(self) -> BatchFolder:
         """An empty folder for a new batch."""
-        return BatchFolder(self.root, self._running)
+        folder = self.root / uuid.uuid4().hex
+        (folder / "in").mkdir(parents=True)
+        return BatchFolder(folder, self._running)
+
+    def holds(self, name: str) -> bool:
+        """Whether the folder of that name is (still) there."""
+        return (self.root / name).is_dir()
+
+    def left_batch(self, name: str) -> BatchFolder:
+        """The folder of that name, which an earlier server left and this one does not run yet.
+
+        From now on its age counts, where that server died before the batch had ended.
+        """
+        shelf = BatchFolder(self.root / name, self._running)
+        if not (shelf.folder / ENDED_MARK).exists():
+            shelf.end()
+        return shelf
 
     def sweep(self, keep_hours: float) -> int:
         """Remove batches that ended more than ``keep_hours`` ago; gives how many."""

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypedDict
 
 from photoenhance_ui import weights
 from photoenhance_ui.batch import Batch, Batches
 from photoenhance_ui.doors import models_report, status_report
 from photoenhance_ui.downloads import Downloads
 from photoenhance_ui.engine import Engine, open_engine
+from photoenhance_ui.journal import Journal, Journals
 from photoenhance_ui.kept import KeptParts
 from photoenhance_ui.request import Request
 from photoenhance_ui.settings import Settings
@@ -25,6 +27,12 @@ log = logging.getLogger(__name__)
 SWEEP_EVERY_S = 600.0
 
 
+class _PageOptions(TypedDict):
+    drafts: bool
+    kept: KeptParts
+    journal: Journal
+
+
 @dataclass(eq=False)
 class Service:
     """The running server's parts, without Gradio."""
@@ -34,6 +42,7 @@ class Service:
     workspace: Workspace
     owners: Owners
     downloads: Downloads
+    journals: Journals
     batches: Batches = field(default_factory=Batches)
     streams: Streams = field(default_factory=Streams)
     stock: Inventory = field(default_factory=Inventory)
@@ -48,12 +57,30 @@ class Service:
         return self.batches.open_for(owner, request, lambda: self._page_batch(owner, request))
 
     def _page_batch(self, owner: str, request: Request) -> Batch:
-        """A batch that the page shows: with drafts, and faces that can be blended anew."""
         shelf = self.workspace.new_batch()
         return Batch(
-            self.engine, owner, request, shelf, self.settings,
-            drafts=True, kept=KeptParts(shelf.folder / "kept"),
+            self.engine, owner, request, shelf, self.settings, **self._page_options(shelf)
         )  # fmt: skip
+
+    def _page_options(self, shelf: BatchFolder) -> _PageOptions:
+        """What the page's batches do beside: drafts, faces blended anew, outliving the program."""
+        return {
+            "drafts": True,
+            "kept": KeptParts(shelf.folder / "kept"),
+            "journal": self.journals.of(shelf),
+        }
+
+    def restore(self) -> None:
+        """Give the page's owners back what an earlier server left to them."""
+        self.batches.restore(
+            Batch.restored(record, self.engine, shelf, self.settings, **self._page_options(shelf))
+            for shelf, record in self.journals.left_in(self.workspace)
+        )
+
+    def networks_arrived(self) -> None:
+        """Files in the weights folder changed: the next batch may use them."""
+        self.engine.networks_arrived()
+        self.stock = weights.take_stock(self.settings)
 
     def status(self) -> dict[str, object]:
         """What ``/status`` answers."""
@@ -83,9 +110,11 @@ def open_service(settings: Settings, files: Path, state: Path) -> Iterator[Servi
             engine,
             Workspace(files / "batches"),
             Owners.with_secret_in(state),
-            Downloads(settings.weights_dir, lambda: _take_in(service)),
+            Downloads(settings.weights_dir, lambda: service.networks_arrived()),
+            Journals(state),
             stock=weights.take_stock(settings),
         )
+        service.restore()
         missing = weights.files_to_fetch(settings, engine.facts().device)
         with _janitor(service, files):
             service.downloads.start(missing)
@@ -93,12 +122,6 @@ def open_service(settings: Settings, files: Path, state: Path) -> Iterator[Servi
                 yield service
             finally:
                 service.downloads.close()
-
-
-def _take_in(service: Service) -> None:
-    """A file arrived whole: the next batch may use it."""
-    service.engine.networks_arrived()
-    service.stock = weights.take_stock(service.settings)
 
 
 @contextmanager
@@ -129,3 +152,4 @@ def sweep(service: Service, files: Path) -> None:
     service.workspace.sweep(service.settings.keep_hours)
     sweep_uploads(files, service.settings.keep_hours, service.workspace.root)
     service.batches.forget_ended(lambda batch: folder_of(batch).exists())
+    service.journals.sweep(service.workspace)
