@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from photoenhance_ui.catalogue import Architecture
@@ -17,6 +18,7 @@ from photoenhance_ui.networks.compiled import CompiledUpscaler
 from photoenhance_ui.networks.device import Placement
 from photoenhance_ui.networks.interfaces import Upscaler
 from photoenhance_ui.networks.padding import pad_to_multiple
+from photoenhance_ui.networks.shapes import Shapes, rrdb_shapes, srvgg_shapes
 from photoenhance_ui.networks.state_dicts import (
     as_arrays,
     damaged,
@@ -28,6 +30,7 @@ from photoenhance_ui.networks.tensors import to_pixels, to_tensor
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.weights import Installed
 
+MOST_CONVOLUTIONS = 1000  # that a file may claim to have
 BLENDS_KEPT = 4  # a few megabytes each; people rarely use more strengths at a time
 
 
@@ -130,9 +133,17 @@ def compile_upscaler(found: Installed, companion: Installed | None) -> CompiledU
     shape = _shape_of(found)
     if shape is None:
         return None
-    networks = _filled(shape, found, companion)
-    ends = tuple(as_arrays(network.state_dict()) for network in networks)
+    paths = [found.path, *([companion.path] if companion is not None else [])]
+    ends = tuple(_arrays_in(path, shape.weights) for path in paths)
     return CompiledUpscaler(found.name, shape.scale, shape.network, ends, multiple=shape.multiple)
+
+
+def _arrays_in(path: Path, expected: Shapes) -> dict[str, NDArray[np.float32]]:
+    """The weights of a file; WeightsDamaged where they are not the network's."""
+    state = load_state_dict(path)
+    if {name: tuple(value.shape) for name, value in state.items()} != expected:
+        raise damaged(path)
+    return as_arrays(state)
 
 
 @dataclass(frozen=True)
@@ -142,6 +153,7 @@ class _Shape:
     scale: int
     build: Callable[[], nn.Module]
     network: graphs.Network
+    weights: Shapes
     multiple: int = 1
     """Sides that are no multiple of it are padded."""
 
@@ -158,8 +170,9 @@ def _shape_of(found: Installed) -> _Shape | None:
     if found.known.architecture is Architecture.RRDB:
         # A x2 RRDBNet begins by folding 2x2 pixels into channels.
         multiple = 2 if scale == 2 else 1
-        return _Shape(scale, lambda: _rrdb(scale, blocks), graphs.rrdb(scale), multiple)
-    return _Shape(scale, lambda: _srvgg(64, blocks, scale), graphs.srvgg(scale))
+        weights = rrdb_shapes(blocks, scale)
+        return _Shape(scale, lambda: _rrdb(scale, blocks), graphs.rrdb(scale), weights, multiple)
+    return _srvgg_shape(64, blocks, scale)
 
 
 def _shape_told_by(told: Mapping[str, str], path: Path) -> _Shape:
@@ -168,7 +181,18 @@ def _shape_told_by(told: Mapping[str, str], path: Path) -> _Shape:
         scale, features, body = (int(told[k]) for k in ("scale", "num_feat", "num_conv"))
     except (KeyError, ValueError) as error:  # a person's own file may say anything
         raise damaged(path) from error
-    return _Shape(scale, lambda: _srvgg(features, body, scale), graphs.srvgg(scale))
+    if body > MOST_CONVOLUTIONS:
+        raise damaged(path)
+    return _srvgg_shape(features, body, scale)
+
+
+def _srvgg_shape(features: int, convolutions: int, scale: int) -> _Shape:
+    return _Shape(
+        scale,
+        lambda: _srvgg(features, convolutions, scale),
+        graphs.srvgg(scale),
+        srvgg_shapes(features, convolutions, scale),
+    )
 
 
 def _filled(shape: _Shape, found: Installed, companion: Installed | None) -> list[nn.Module]:
