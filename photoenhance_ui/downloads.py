@@ -258,7 +258,8 @@ class DownloadState:
 class Downloads:
     """Fetches files one after the other in the background, and tells how far it is.
 
-    ``on_installed`` is called in that thread after each file. One that fails says why and does
+    Those that a person asks for come beside them. ``on_installed`` is called in the file's
+    thread after each one. One that fails says why and does
     not keep the others from coming.
     """
 
@@ -267,15 +268,25 @@ class Downloads:
         self._on_installed = on_installed
         self._states: dict[str, DownloadState] = {}
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
 
     def start(self, files: Sequence[WeightFile]) -> None:
-        """Begin fetching; to be called once."""
-        self._states = {file.name: DownloadState(file.name, file.bytes) for file in files}
-        self._thread = threading.Thread(
-            target=self._fetch_all, args=(tuple(files),), name="downloads", daemon=True
-        )
-        self._thread.start()
+        """Begin fetching; what waits or comes already is left as it is."""
+        with self._lock:
+            new = tuple(file for file in files if not self._comes(file.name))
+            for file in new:
+                self._states[file.name] = DownloadState(file.name, file.bytes)
+            thread = threading.Thread(
+                target=self._fetch_all, args=(new,), name="downloads", daemon=True
+            )
+            self._threads = [known for known in self._threads if known.is_alive()]
+            self._threads.append(thread)
+            thread.start()
+
+    def _comes(self, name: str) -> bool:
+        state = self._states.get(name)
+        return state is not None and state.phase in (DownloadPhase.WAITING, DownloadPhase.LOADING)
 
     @property
     def states(self) -> tuple[DownloadState, ...]:
@@ -289,8 +300,8 @@ class Downloads:
         with the program, and installs nothing more.
         """
         self._stop.set()
-        if self._thread is not None:
-            self._thread.join(timeout=CLOSE_WAIT_S)
+        for thread in self._threads:
+            thread.join(timeout=CLOSE_WAIT_S)
 
     def _fetch_all(self, files: Sequence[WeightFile]) -> None:
         for file in files:

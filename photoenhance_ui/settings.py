@@ -16,6 +16,7 @@ EMBEDDED_WEIGHTS_DIR = PROJECT_DIR / "weights"
 """Where the committed built-in network lies, whatever ``weights_dir`` says."""
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+MANAGING = ("auto", "always", "never")
 PRECISIONS = ("auto", "exact", "fast")
 FACE_DETECTORS = (
     "auto",
@@ -59,6 +60,10 @@ FLAGS: tuple[Flag, ...] = (
          lowest=0, highest=65535, page_only=True),
     Flag("share", False, bool, "Ask Gradio for a public link.", page_only=True),
     Flag("auth", "", str, "USER:PASSWORD that the page asks for.", page_only=True),
+    Flag("manage_networks", "auto", str,
+         "Who may download networks and bring files on the page; `auto`: everybody where the "
+         "server listens on this machine alone, without a public link or a proxy, else nobody.",
+         choices=MANAGING, page_only=True),
     Flag("handlers", 3, int, "Batches that are worked on at once.", lowest=1, page_only=True),
     Flag("device", "auto", str, "Where the networks run.", choices=DEVICES),
     Flag("precision", "auto", str, "What the precision `auto` of a request means.",
@@ -95,6 +100,7 @@ class Settings:
     """0: the first free one from 7860 on."""
     share: bool = False
     auth: str = ""
+    manage_networks: str = "auto"
     handlers: int = 3
     device: str = "auto"
     precision: str = "auto"

@@ -104,13 +104,17 @@ def open_service(settings: Settings, files: Path, state: Path) -> Iterator[Servi
     ``files`` is Gradio's folder, from which whoever knows a path may fetch it; what must stay
     secret lies in ``state``.
     """
+
+    def arrived() -> None:
+        service.networks_arrived()
+
     with open_engine(settings) as engine:
         service = Service(
             settings,
             engine,
             Workspace(files / "batches"),
             Owners.with_secret_in(state),
-            Downloads(settings.weights_dir, lambda: service.networks_arrived()),
+            Downloads(settings.weights_dir, arrived),
             Journals(state),
             stock=weights.take_stock(settings),
         )
