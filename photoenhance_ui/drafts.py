@@ -44,7 +44,7 @@ def is_cheap(final: Plan, faces: int, facts: EngineFacts, *, runs_fast: bool) ->
     return draft < MOST_SHARE * (background + faces * FACE_OPERATIONS)
 
 
-def draft_plan(final: Plan, facts: EngineFacts, *, runs_fast: bool, tile_px: int | None) -> Plan:
+def draft_plan(final: Plan, facts: EngineFacts, *, runs_fast: bool) -> Plan:
     """The plan of the draft of a photo of ``draft_source``: as large as the final or a screen."""
     source = draft_source(final.source)
     scale = min(final.scale, DRAFT_PX / max(source.width, source.height), MAX_SCALE)
@@ -55,7 +55,7 @@ def draft_plan(final: Plan, facts: EngineFacts, *, runs_fast: bool, tile_px: int
         precision=Precision.FAST if runs_fast else Precision.EXACT,
     )
     choice = Choice(BUILTIN, None, None, None)
-    return make_plan(source, request, choice, facts, runs_fast=runs_fast, tile_px=tile_px)
+    return make_plan(source, request, choice, facts, runs_fast=runs_fast)
 
 
 def _cost(size: Size, upscaler: UpscalerFacts, *, fast: bool) -> float:

@@ -10,11 +10,13 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
+from typing import Any
 
 from photoenhance_ui import enhancer, weights
+from photoenhance_ui.catalogue import Role
 from photoenhance_ui.drafts import draft_plan, is_cheap
 from photoenhance_ui.enhancer import Enhanced, shrunk
-from photoenhance_ui.errors import EngineStopped
+from photoenhance_ui.errors import EngineStopped, MemoryExhausted
 from photoenhance_ui.events import (
     Cancelled,
     DraftRendered,
@@ -28,6 +30,7 @@ from photoenhance_ui.events import (
     Started,
     failed_by,
 )
+from photoenhance_ui.memory import TileSizes, available_bytes
 from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Photo
@@ -47,6 +50,14 @@ from photoenhance_ui.settings import Settings
 log = logging.getLogger(__name__)
 
 LAST_EVENTS = (Rendered, Failed, Cancelled)
+
+
+class _TilesTooLarge(Exception):
+    """Memory ran out while a tile was enlarged; smaller ones may fit."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__()
+        self.cause = cause
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +86,11 @@ class Engine:
     Thread-safe: any number of threads may call ``enhance``; each gets its own events.
     """
 
-    def __init__(self, networks: Networks, settings: Settings) -> None:
+    def __init__(
+        self, networks: Networks, settings: Settings, available_bytes: int | None = None
+    ) -> None:
+        """``available_bytes`` of memory are left for tiles; None: nobody knows."""
+        self._tiles = TileSizes(available_bytes)
         self._networks = networks
         self._settings = settings
         self._jobs: dict[str, _Job] = {}
@@ -183,11 +198,24 @@ class Engine:
             if job.cancelled.is_set():
                 yield Cancelled()
                 return
-            plan = self._plan(job)
-            yield Started(plan.networks, plan.precision, plan.warnings)
-            yield from self._composed(job, plan)
+            yield from self._carried(job)
         except Exception as error:  # noqa: BLE001 - isolates one photo from all others
             yield failed_by(error, log, f"job={job.id}")
+
+    def _carried(self, job: _Job) -> Iterator[Event | Unblended]:
+        """From the plan to the last event; anew with smaller tiles where memory runs out."""
+        drafts = job.drafts
+        while True:
+            plan = self._plan(job)
+            yield Started(plan.networks, plan.precision, plan.warnings)
+            try:
+                yield from self._composed(job, plan, drafts=drafts)
+                return
+            except _TilesTooLarge as error:
+                if not self._tiles.lower(plan, self._networks.facts()):
+                    raise error.cause from None
+                log.warning("tiles_lowered job=%s upscaler=%s", job.id, plan.upscaler)
+            drafts = False  # it was made, or could not be
 
     def _plan(self, job: _Job) -> Plan:
         facts, upscaler = self._networks.facts(), job.choice.upscaler
@@ -196,11 +224,12 @@ class Engine:
             and wants_fast(job.request, facts)
             and self._networks.runs_fast(upscaler, job.request.denoise)
         )
-        return make_plan(job.photo.size, job.request, job.choice, facts, runs_fast=runs_fast)
+        plan = make_plan(job.photo.size, job.request, job.choice, facts, runs_fast=runs_fast)
+        return self._tiles.fitted(plan, facts)
 
-    def _composed(self, job: _Job, plan: Plan) -> Iterator[Event | Unblended]:
+    def _composed(self, job: _Job, plan: Plan, *, drafts: bool) -> Iterator[Event | Unblended]:
         """The photo's events up to the last: a draft where it is due, then the final."""
-        if plan.finder is None:
+        if drafts and plan.finder is None:
             yield from self._drafted(job, plan, faces=0)
         for step in self._driven(job.photo, plan, job.cancelled.is_set):
             if isinstance(step, Enhanced):
@@ -209,7 +238,7 @@ class Engine:
                 yield from _blended(step, plan)
                 return
             yield step
-            if isinstance(step, FacesFound):
+            if drafts and isinstance(step, FacesFound):
                 yield from self._drafted(job, plan, step.count)
         yield Cancelled()
 
@@ -229,17 +258,25 @@ class Engine:
                 yield end.value
                 return
             if isinstance(step, Work):
-                answer = self._networks.run(step, plan.precision)
+                answer = self._computed(step, plan)
                 continue
             answer = None
             yield step
         steps.close()
 
+    def _computed(self, work: Work, plan: Plan) -> Any:
+        try:
+            return self._networks.run(work, plan.precision)
+        except (MemoryExhausted, MemoryError) as error:
+            if work.role is Role.UPSCALER:
+                raise _TilesTooLarge(error) from error
+            raise
+
     # Drafts
 
     def _drafted(self, job: _Job, final: Plan, faces: int) -> Iterator[Event]:
-        """A draft, where it is asked for and cheap, and as long as no first photo waits for it."""
-        if not job.drafts or self._first_waits():
+        """A draft, where it is cheap and as long as no first photo waits for it."""
+        if self._first_waits():
             return
         try:
             plan = self._draft_plan(final, faces)
@@ -251,7 +288,8 @@ class Engine:
                 if isinstance(step, Enhanced):
                     yield DraftRendered(enhancer.blend(step, 0.0))
         except Exception as error:  # noqa: BLE001 - the final comes without a draft, too
-            failed_by(error, log, f"draft of job={job.id}")
+            cause = error.cause if isinstance(error, _TilesTooLarge) else error
+            failed_by(cause, log, f"draft of job={job.id}")
 
     def _draft_plan(self, final: Plan, faces: int) -> Plan | None:
         """How the draft is made; None where it costs too much."""
@@ -261,7 +299,7 @@ class Engine:
         runs_fast = self._networks.runs_fast(BUILTIN, Request.denoise)
         if not is_cheap(final, faces, facts, runs_fast=runs_fast):
             return None
-        return draft_plan(final, facts, runs_fast=runs_fast, tile_px=None)
+        return self._tiles.fitted(draft_plan(final, facts, runs_fast=runs_fast), facts)
 
     def _first_waits(self) -> bool:
         with self._changed:
@@ -281,7 +319,8 @@ def _stopped() -> Failed:
 @contextmanager
 def open_engine(settings: Settings) -> Iterator[Engine]:
     """Load the installed networks once and run an engine on them until the block ends."""
-    engine = Engine(Networks(weights.installed(settings), settings), settings)
+    networks = Networks(weights.installed(settings), settings)
+    engine = Engine(networks, settings, available_bytes())
     try:
         yield engine
     finally:

@@ -77,11 +77,11 @@ def test_a_draft_is_as_large_as_the_final_or_a_screen(
 ) -> None:
     request = replace(WISH, scale=scale)
     final = make_plan(source, request, choose_networks(LARGE, scale, FACTS), FACTS)
-    plan = draft_plan(final, FACTS, runs_fast=True, tile_px=None)
+    plan = draft_plan(final, FACTS, runs_fast=True)
     assert plan.source == draft_source(source)
     assert plan.output == draft
     assert (plan.upscaler, plan.precision, plan.warnings) == (BUILTIN, "fast", ())
-    assert draft_plan(final, FACTS, runs_fast=False, tile_px=None).precision == "exact"
+    assert draft_plan(final, FACTS, runs_fast=False).precision == "exact"
 
 
 # In the engine and in a batch
