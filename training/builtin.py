@@ -31,6 +31,7 @@ from training.optimizer import Optimizers
 from training.photos import TrainingPhoto, batches_from, read_photos, refuse_overlap, split
 
 COLDEST = 0.005  # of the learning rate, at the end
+LUMA = (0.299, 0.587, 0.114)
 RANDOM_SHARE = 0.3  # of the usual random start, beside the channels that are passed on
 
 
@@ -72,15 +73,20 @@ def as_tensor(pictures: NDArray[np.uint8], device: torch.device) -> Tensor:
 
 
 def loss_of(output: Tensor, sharp: Tensor, config: Config) -> Tensor:
-    """Charbonnier loss plus the L1 distance of the spectra, which keeps fine detail alive.
+    """Charbonnier loss of colours and of luma, plus the L1 distance of the spectra.
 
-    Charbonnier: sqrt(d^2 + eps^2), as in LapSRN (Lai et al., 2017).
+    Charbonnier: sqrt(d^2 + eps^2), as in LapSRN (Lai et al., 2017). Luma: ITU-R BT.601.
     """
     difference = output - sharp
-    pixels = torch.sqrt(difference.square() + config.charbonnier_epsilon**2).mean()
+    luma = torch.einsum("nchw,c->nhw", difference, difference.new_tensor(LUMA))
+    pixels = _charbonnier(difference, config) + config.luma_weight * _charbonnier(luma, config)
     spectrum = torch.fft.rfft2(difference, norm="ortho").abs().mean()
     total: Tensor = pixels + config.frequency_weight * spectrum
     return total
+
+
+def _charbonnier(difference: Tensor, config: Config) -> Tensor:
+    return torch.sqrt(difference.square() + config.charbonnier_epsilon**2).mean()
 
 
 def learning_rate(step: int, share: float, config: Config) -> float:

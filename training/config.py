@@ -19,31 +19,31 @@ class Degradation:
     ``clean`` of the samples are only made smaller, so that a good photo stays as it is.
     """
 
-    clean: float = 0.2
+    clean: float = 0.17
     area_downscale: float = 0.6
     """The share made smaller by averaging, as cameras and good software do."""
     blur: float = 0.7
     blur_sigma_px: tuple[float, float] = (0.3, 2.8)
     """On the large picture, before it is made smaller by ``scale``."""
     blur_kinds: tuple[tuple[str, float], ...] = (
-        ("isotropic", 0.6),
-        ("anisotropic", 0.2),
-        ("motion", 0.1),
-        ("defocus", 0.1),
+        ("isotropic", 0.7),
+        ("anisotropic", 0.14),
+        ("motion", 0.08),
+        ("defocus", 0.08),
     )
     halo: float = 0.08
     noise: float = 0.75
-    noise_sigma: tuple[float, float] = (0.5, 18.0)
-    gray_noise: float = 0.3
-    poisson_noise: float = 0.3
-    blotchy_noise: float = 0.2
+    noise_sigma: tuple[float, float] = (0.5, 15.0)
+    gray_noise: float = 0.15
+    poisson_noise: float = 0.2
+    blotchy_noise: float = 0.12
     """The share of noise whose grains are wider than a pixel, as cameras' own denoising and
     scanners leave it."""
     blotch_sigma_px: tuple[float, float] = (0.5, 1.5)
     compress: float = 0.8
-    webp: float = 0.2
+    webp: float = 0.12
     quality: tuple[int, int] = (35, 97)
-    second_pass: float = 0.25
+    second_pass: float = 0.15
     """The share that is resized, made noisy and compressed once more, on the small picture."""
 
 
@@ -65,6 +65,8 @@ class Config:
     betas: tuple[float, float] = (0.9, 0.99)
     ema: float = 0.999
     charbonnier_epsilon: float = 1e-3
+    luma_weight: float = 1.0
+    """Of the brightness's own error beside that of the colours: what eyes see most."""
     frequency_weight: float = 0.02
     clip_norm: float = 1.0
     validation_every: int = 13
