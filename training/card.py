@@ -29,13 +29,13 @@ RECIPE = """\
 Sharp patches are made bad on the fly: blur (isotropic, anisotropic, motion, defocus), made smaller
 by averaging or by other kernels, sharpening halos, noise (gray or coloured, Gaussian or growing
 with the light), JPEG or WebP, and for a part all of it once more. A share of {clean:.0%} is only
-made smaller, so that a good photo stays what it is. Loss: Charbonnier on the pixels plus the L1
-distance of the spectra. {optimizers}; the published weights are a moving average. Every number is
-in `training/config.py`, and as it was in this run in the metadata of the file (`config`)."""
+made smaller, so that a good photo stays what it is. Loss: Charbonnier on the pixels{luma} plus the
+L1 distance of the spectra. {optimizers}; the published weights are a moving average. Every number
+is in `training/config.py`, and as it was in this run in the metadata of the file (`config`)."""
 
 MUON = (
-    "Muon for the body's kernels, Adam for the rest; a short warm-up, an even rate, and a fall to "
-    "nearly nothing at the end"
+    "Muon for the body's kernels, Adam for the rest; a short warm-up, then a rate that falls to "
+    "nearly nothing over the last {cool_down:.0%} of a run"
 )
 ADAM = "Adam, a short warm-up, then half a cosine over the time there was"
 
@@ -72,10 +72,7 @@ def card(weights: Path, figures: Mapping[str, Any]) -> str:
             "## Data",
             DATA.format(validation_every=config["validation_every"]),
             "## Recipe",
-            RECIPE.format(
-                clean=config["degradation"]["clean"],
-                optimizers=MUON if "cool_down" in config else ADAM,  # before the recipe had it
-            ),
+            _recipe(config),
             "## Figures",
             f"Kodak's {figures['photos']} photos, never trained on; luma PSNR and SSIM, border of "
             f"{figures['scale']} pixels cut; seed {figures['seed']}; by `python -m "
@@ -117,6 +114,16 @@ def _facts(
         ),
     }
     return "\n".join(f"- {name}: {fact}" for name, fact in facts.items())
+
+
+def _recipe(config: Mapping[str, Any]) -> str:
+    """As it was for these weights; older ones had neither Muon nor a weight for luma."""
+    cool_down = config.get("cool_down")
+    return RECIPE.format(
+        clean=config["degradation"]["clean"],
+        luma=" and on their luma" if config.get("luma_weight") else "",
+        optimizers=ADAM if cool_down is None else MUON.format(cool_down=cool_down),
+    )
 
 
 def _time(figures: Mapping[str, Any]) -> str:
