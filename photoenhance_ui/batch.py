@@ -405,8 +405,9 @@ class Batch:
         entry = self._entries[photo_id]
         if entry.row.output is None or entry.original is None:
             raise PhotoMissing("This photo is not finished.")
+        results = self.shelf.place_for(entry.id, entry.name).folder.parent
         return FinishedPhoto(
-            entry.id, entry.original, entry.row, self._strengths(entry), self.request,
+            entry.id, results, entry.original, entry.row, self._strengths(entry), self.request,
             self._limits, self._kept,
         )  # fmt: skip
 

@@ -61,6 +61,8 @@ class FinishedPhoto:
     """A finished photo of a batch, from which other files are made. Everything here blocks."""
 
     id: str
+    results: Path
+    """The folder below which its batch's results lie."""
     original: Path
     row: Row
     strengths: tuple[float, ...]
@@ -91,7 +93,7 @@ class FinishedPhoto:
         if len(strengths) != len(parts.faces):
             raise InvalidOption(f"The photo has {len(parts.faces)} restored faces.")
         result = blend(parts, strengths)
-        folder = self.output.parent.parent / uuid.uuid4().hex / self.id
+        folder = self.results / uuid.uuid4().hex / self.id
         path = write_result(
             result, source, folder, self.request,
             networks=self.row.networks, strengths=strengths,

@@ -134,6 +134,8 @@ def test_only_the_last_two_versions_are_there(begin: Begin, photo_file: PhotoMak
     for strength in (0.1, 0.2, 0.3):
         versions.append(Path(batch.blend_again(photo_id, [strength] * 2).output or ""))
     assert [path.exists() for path in versions] == [False, False, True, True]
+    assert {len(path.parts) for path in versions[1:]} == {len(versions[0].parts) + 1}
+    assert {path.parent.name for path in versions} == {photo_id}
 
 
 def test_nothing_is_kept_where_it_is_not_asked_for(
