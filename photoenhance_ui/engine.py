@@ -186,11 +186,14 @@ class Engine:
 
     def _work(self) -> None:
         while (job := self._next()) is not None:
-            for event in self._enhanced(job):
-                if self._closed and isinstance(event, Cancelled):
-                    event = _stopped()  # noqa: PLW2901 - the reason, not the symptom
-                job.events.put(event)
+            self._tell_all(job)
             del job  # a waiting lane holds no photo
+
+    def _tell_all(self, job: _Job) -> None:
+        for event in self._enhanced(job):
+            if self._closed and isinstance(event, Cancelled):
+                event = _stopped()  # noqa: PLW2901 - the reason, not the symptom
+            job.events.put(event)
 
     def _enhanced(self, job: _Job) -> Iterator[Event | Unblended]:
         """Carry one photo through; whatever goes wrong ends in one Failed."""

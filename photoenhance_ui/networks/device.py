@@ -15,8 +15,10 @@ from photoenhance_ui.errors import (
 )
 from photoenhance_ui.request import Precision
 
-OUT_OF_MEMORY_WORDS = ("out of memory", "DefaultCPUAllocator", "can't allocate memory")
-"""How torch says it where it raises no error class of its own."""
+OUT_OF_MEMORY_WORDS = (
+    "out of memory", "DefaultCPUAllocator", "can't allocate memory", "Failed to allocate",
+)  # fmt: skip
+"""How torch, and in the last words OpenVINO, say it where they raise no class of their own."""
 
 
 @dataclass(frozen=True)

@@ -96,9 +96,10 @@ def raising(error: Exception) -> Callable[[], None]:
         raising(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")),
         raising(RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)")),
         raising(RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory")),
+        raising(RuntimeError("Check 'ptr' failed:\nFailed to allocate 67108864 bytes of memory")),
         raising(MemoryError()),
     ],
-    ids=["torch", "numpy", "cuda", "mps", "windows", "python"],
+    ids=["torch", "numpy", "cuda", "mps", "windows", "openvino", "python"],
 )
 def test_every_kind_of_full_memory_is_one_error(work: Callable[[], None]) -> None:
     with pytest.raises(MemoryExhausted, match="--tile-px") as caught, errors_told("any"):
