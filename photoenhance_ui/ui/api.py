@@ -16,7 +16,7 @@ from photoenhance_ui.batch import Batch
 from photoenhance_ui.errors import InvalidOption
 from photoenhance_ui.request import OPTIONS, Option, Request
 from photoenhance_ui.ui.service import Service
-from photoenhance_ui.ui.texts import text
+from photoenhance_ui.ui.texts import ENGLISH
 from photoenhance_ui.ui.uploads import paths_of, photos_input
 
 Report = list[dict[str, Any]]
@@ -72,7 +72,7 @@ class Endpoints:
         """Enhance one photo: its file, or none where it failed, and its row of the report."""
         wish = _wish(locals())
         if photo is None:
-            raise gr.Error(text("no_photo"), print_exception=False)
+            raise gr.Error(ENGLISH("no_photo"), print_exception=False)
         batch = await self._filled([photo], wish, request)
         with self._service.streams.reading(request.session_hash, batch):
             async with aclosing(batch.changes()) as changes:  # type: ignore[type-var]

@@ -1,47 +1,58 @@
 """The options of a Request as components, made from the options themselves."""
 
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
 from photoenhance_ui.plan import BUILTIN, EngineFacts
-from photoenhance_ui.request import AUTO, OPTIONS, RESAMPLE_ONLY, Option
-from photoenhance_ui.ui.texts import text
+from photoenhance_ui.request import AUTO, RESAMPLE_ONLY, Option
+from photoenhance_ui.ui.labels import Labels
+from photoenhance_ui.ui.texts import Texts
 
 Choices = list[tuple[str, str]]
 """What a person sees, and the word that the Request takes."""
 
 
-def option_inputs(facts: EngineFacts) -> list[Any]:
-    """One input per option, in their order."""
-    return [_input(option, facts) for option in OPTIONS]
+def option_input(option: Option, facts: Callable[[], EngineFacts], labels: Labels) -> Any:
+    """The input for one option; upscalers are those that ``facts`` tells whenever it is read."""
+    fixed: dict[str, Any] = {"elem_id": f"pe-{option.name.replace('_', '-')}"}
+    if option.name == "upscaler":
+        return labels.make(
+            gr.Dropdown,
+            lambda say: {**_labels(option, say), "choices": upscaler_choices(facts(), say)},
+            value=option.default,
+            **fixed,
+        )
+    if option.choices:
+        return labels.make(
+            gr.Dropdown,
+            lambda say: {**_labels(option, say), "choices": _choices(option, say)},
+            value=str(option.default),
+            **fixed,
+        )
+    if option.kind is bool:
+        return labels.make(
+            gr.Checkbox, lambda say: _labels(option, say), value=option.default, **fixed
+        )
+    bounds = {"minimum": option.lowest, "maximum": option.highest, "step": option.step}
+    return labels.make(
+        gr.Slider, lambda say: _labels(option, say), value=option.default, **bounds, **fixed
+    )
 
 
-def upscaler_choices(facts: EngineFacts) -> Choices:
+def upscaler_choices(facts: EngineFacts, say: Texts) -> Choices:
     """Every upscaler that can be chosen now."""
     return [
-        (text("choice.auto"), AUTO),
-        *((text("choice.builtin") if n == BUILTIN else n, n) for n in sorted(facts.upscalers)),
-        (text("choice.none.upscaler"), RESAMPLE_ONLY),
+        (say("choice.auto"), AUTO),
+        *((say("choice.builtin") if n == BUILTIN else n, n) for n in sorted(facts.upscalers)),
+        (say("choice.none.upscaler"), RESAMPLE_ONLY),
     ]
 
 
-def _input(option: Option, facts: EngineFacts) -> Any:
-    shown: dict[str, Any] = {
-        "label": text(f"option.{option.name}"),
-        "info": text(f"option.{option.name}.meaning"),
-        "elem_id": f"pe-{option.name.replace('_', '-')}",
-    }
-    if option.name == "upscaler":
-        return gr.Dropdown(upscaler_choices(facts), value=option.default, **shown)
-    if option.choices:
-        choices = [(text(f"choice.{choice}"), str(choice)) for choice in option.choices]
-        return gr.Dropdown(choices, value=str(option.default), **shown)
-    if option.kind is bool:
-        return gr.Checkbox(value=option.default, **shown)
-    bounds: dict[str, Any] = {
-        "minimum": option.lowest,
-        "maximum": option.highest,
-        "step": option.step,
-    }
-    return gr.Slider(value=option.default, **bounds, **shown)
+def _choices(option: Option, say: Texts) -> Choices:
+    return [(say(f"choice.{choice}"), str(choice)) for choice in option.choices]
+
+
+def _labels(option: Option, say: Texts) -> dict[str, Any]:
+    return {"label": say(f"option.{option.name}"), "info": say(f"option.{option.name}.meaning")}

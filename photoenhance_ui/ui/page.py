@@ -2,29 +2,47 @@
 
 import asyncio
 import shutil
+import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from photoenhance_ui.batch import Batch
-from photoenhance_ui.request import OPTIONS, preset_options
+from photoenhance_ui.catalogue import by_name
+from photoenhance_ui.errors import PhotoEnhanceError
+from photoenhance_ui.events import State
+from photoenhance_ui.request import OPTIONS, OutputFormat, preset_options
 from photoenhance_ui.storage import write_zip
 from photoenhance_ui.ui.api import address_of, request_from
+from photoenhance_ui.ui.closeup import closeup
 from photoenhance_ui.ui.glimpses import glimpses
-from photoenhance_ui.ui.options import upscaler_choices
+from photoenhance_ui.ui.manage import Refused, may_manage, take_network
 from photoenhance_ui.ui.service import Service, folder_of
-from photoenhance_ui.ui.shown import shown_original, shown_result
-from photoenhance_ui.ui.texts import text
+from photoenhance_ui.ui.shown import card_picture, make_thumbnail
+from photoenhance_ui.ui.texts import Language, Texts, preferred, texts_in
 from photoenhance_ui.ui.uploads import paths_of
-from photoenhance_ui.ui.view import Tally, banner_html, rows_html, summary_html
+from photoenhance_ui.ui.view import (
+    Tally,
+    banner_html,
+    card_of,
+    cards_of,
+    common_warnings,
+    empty_html,
+    file_address,
+    networks_html,
+    summary_html,
+)
 
-GLIMPSE_S = 0.5  # rows change at most twice a second
+GLIMPSE_S = 0.5  # cards change at most twice a second
+THUMBNAILS_S = 0.3  # of each such time for thumbnails that are still to be made
 ZIP_NAME = "photos_enhanced.zip"
+SAVED = ("output_format", "quality", "keep_metadata")
+"""The options that only say how a result is written."""
 
 Updates = tuple[Any, ...]
 """One value per component of the view, in the order of ``layout.View.components``."""
@@ -32,17 +50,31 @@ Updates = tuple[Any, ...]
 
 @dataclass(eq=False)
 class Page:
-    """The handlers; they hold nothing of anybody, everything is in the owner's batch."""
+    """The handlers; they hold nothing of anybody but the language that a session reads.
+
+    Everything else is in the owner's batch.
+    """
 
     service: Service
+    examples: dict[str, Path]
+    _languages: dict[str, Language] = field(default_factory=dict)
 
-    # Whose it is
+    # Whose it is, and in which language
 
-    def greet(self, token: str | None, request: gr.Request) -> Updates:
-        """A page opens: a token for a browser that has none, and what its owner has here."""
-        kept = token if self.service.owners.knows(token) else self.service.owners.new_token()
-        batch = self._batch(kept, request)
-        return kept, self.upscalers(), self.banner(), *self._view(batch)
+    def greet(self, token: str | None, kept: str | None, request: gr.Request) -> Updates:
+        """A page opens: a token for a browser that has none, and its language."""
+        known = token if self.service.owners.knows(token) else self.service.owners.new_token()
+        return known, self.speak(kept or _accepted(request), request)
+
+    def speak(self, language: str, request: gr.Request) -> str:
+        """From now on the session reads this language."""
+        spoken = texts_in(language).language
+        self._languages[request.session_hash or ""] = spoken
+        return spoken.value
+
+    def say(self, request: gr.Request) -> Texts:
+        """The texts in the session's language."""
+        return texts_in(self._languages.get(request.session_hash or "", _accepted(request)))
 
     def _owner(self, token: str | None, request: gr.Request) -> str:
         return self.service.owners.owner(request.username, token, address_of(request))
@@ -50,34 +82,61 @@ class Page:
     def _batch(self, token: str | None, request: gr.Request) -> Batch | None:
         return self.service.batches.current(self._owner(token, request))
 
+    def _photo(
+        self, event: gr.EventData, token: str | None, request: gr.Request
+    ) -> tuple[Batch, str]:
+        """The owner's photo of which an event tells; ``gr.Error`` where it is not there."""
+        batch, photo_id = self._batch(token, request), _told(event, "photo")
+        if batch is None or photo_id not in batch.ids:
+            raise self._error("gone", request)
+        return batch, photo_id
+
+    def _error(self, key: str, request: gr.Request) -> gr.Error:
+        say = self.say(request)
+        return gr.Error(say(key), title=say("error"), print_exception=False)
+
+    def _failed(self, error: PhotoEnhanceError, request: gr.Request) -> gr.Error:
+        say = self.say(request)
+        told = say.reason(error.code, error.sentence)
+        return gr.Error(told, title=say("error"), print_exception=False)
+
     # Working
+
+    def take_example(self, event: gr.EventData) -> list[str]:
+        """An example photo, as if it had been dropped in."""
+        path = self.examples.get(str(_told(event, "name")))
+        return [] if path is None else [str(path)]
 
     def take(
         self, photos: list[str] | None, token: str | None, request: gr.Request, *options: Any
     ) -> Updates:
         """The button: put the chosen photos into the owner's batch; ``watch`` runs it."""
-        paths = paths_of(photos)
+        paths, say = paths_of(photos), self.say(request)
         if not paths:
-            raise gr.Error(text("no_photos"), print_exception=False)
+            raise self._error("no_photos", request)
         wish = request_from(dict(zip((o.name for o in OPTIONS), options, strict=True)))
         batch = self.service.open_batch(self._owner(token, request), wish)
         if batch.request != wish:
-            gr.Info(text("joined"))
+            gr.Info(say("joined"), title=say("info"))
         for path in paths:
             batch.add(path)
-        return None, *self._view(batch)
+        return None, *self._view(batch, say)
 
     async def watch(self, token: str | None, request: gr.Request) -> AsyncIterator[Updates]:
         """Run the owner's batch and show it, until it ends; one stream per owner."""
         batch = self._batch(token, request)
+
+        def look() -> Updates:
+            return self._view(batch, self.say(request))
+
         if batch is not None:
             # Photos may join after the batch ended and before this stream did.
             while not (batch.settled or batch.watched):
                 with self.service.streams.reading(request.session_hash, batch):
                     async with aclosing(glimpses(batch, GLIMPSE_S)) as looks:  # type: ignore[type-var]
                         async for _ in looks:
-                            yield await asyncio.to_thread(self._view, batch)
-        yield await asyncio.to_thread(self._view, batch)
+                            yield await asyncio.to_thread(look)
+        yield await asyncio.to_thread(look)
 
     def cancel(self, token: str | None, request: gr.Request) -> None:
         """Stop everything of the owner; what is finished stays."""
@@ -85,81 +144,236 @@ class Page:
         if batch is not None:
             batch.cancel()
 
+    def cancel_photo(self, event: gr.EventData, token: str | None, request: gr.Request) -> None:
+        """Stop one photo."""
+        batch, photo_id = self._photo(event, token, request)
+        batch.cancel(photo_id)
+
     def retry(self, token: str | None, request: gr.Request) -> Updates:
         """Let what failed or was cancelled wait again; ``watch`` runs it."""
         batch = self._batch(token, request)
         if batch is not None:
             batch.retry()
-        return self._view(batch)
+        return self._view(batch, self.say(request))
+
+    def retry_photo(self, event: gr.EventData, token: str | None, request: gr.Request) -> Updates:
+        """Let one photo wait again."""
+        batch, photo_id = self._photo(event, token, request)
+        batch.retry(photo_id)
+        return self._view(batch, self.say(request))
 
     def clear(self, token: str | None, request: gr.Request) -> Updates:
         """Begin afresh: what has ended leaves the page."""
         self.service.batches.clear(self._owner(token, request))
-        return gr.Column(visible=False), *self._view(self._batch(token, request))
+        return self.view(token, request)
 
     def leave(self, request: gr.Request) -> None:
         """The tab was closed."""
         self.service.streams.cancel(request.session_hash)
+        self._languages.pop(request.session_hash or "", None)
 
-    def _view(self, batch: Batch | None) -> Updates:
+    def view(self, token: str | None, request: gr.Request) -> Updates:
+        """What the owner has here."""
+        return self._view(self._batch(token, request), self.say(request))
+
+    def _view(self, batch: Batch | None, say: Texts) -> Updates:
         rows = [] if batch is None else batch.rows
         tally = Tally.of(rows)
+        left_s = None if batch is None or not tally.running else batch.eta_seconds()
         return (
-            summary_html(rows),
-            gr.Gallery([] if batch is None else self._pictures(batch), visible=tally.done > 0),
-            rows_html(rows),
+            gr.HTML(visible=not rows),
+            summary_html(rows, left_s, say),
+            cards_of([] if batch is None else self._cards(batch, say), say),
             gr.Button(visible=tally.running),
             gr.Button(visible=tally.again > 0 and not tally.running),
             gr.Button(visible=tally.done > 0),
+            gr.Button(visible=tally.done > 1),
             gr.Button(visible=tally.total > 0 and not tally.running),
         )
 
-    def _pictures(self, batch: Batch) -> list[tuple[str, str]]:
-        """The finished photos in the order given, as a browser can show them."""
-        shown = ((path, shown_result(path, self.service.settings)) for path in batch.finished)
-        return [(str(picture), path.name) for path, picture in shown if picture is not None]
+    def _cards(self, batch: Batch, say: Texts) -> list[dict[str, Any]]:
+        settings, until = self.service.settings, time.monotonic() + THUMBNAILS_S
+        for photo_id in batch.ids:
+            if time.monotonic() > until:
+                break
+            if batch.row(photo_id).state not in (State.DONE, State.FAILED):
+                make_thumbnail(batch, photo_id, settings)
+        said = common_warnings(batch.rows)
+        return [
+            card_of(
+                photo_id, batch.row(photo_id), card_picture(batch, photo_id, settings), said, say
+            )
+            for photo_id in batch.ids
+        ]
 
-    # Looking and keeping
+    # Looking closely
 
-    def choose(self, chosen: gr.SelectData, token: str | None, request: gr.Request) -> Updates:
-        """A photo in the gallery: show it beside its original, and offer it."""
-        batch = self._batch(token, request)
-        photo_id = Path(chosen.value["image"]["path"]).parent.name
-        if batch is None or photo_id not in batch.ids:
-            return gr.skip(), gr.skip(), gr.skip()
-        row = batch.row(photo_id)
-        if row.output is None:
-            return gr.skip(), gr.skip(), gr.skip()
-        output = Path(row.output)
-        before = shown_original(batch, photo_id, self.service.settings)
-        after = shown_result(output, self.service.settings)
-        pair = None if before is None or after is None else (str(before), str(after))
-        return (
-            gr.Column(visible=True),
-            gr.ImageSlider(pair, label=row.name),
-            gr.DownloadButton(value=str(output)),
-        )
+    def open_photo(
+        self, event: gr.EventData, token: str | None, request: gr.Request
+    ) -> dict[str, Any]:
+        """A finished photo beside its original, for the viewer."""
+        batch, photo_id = self._photo(event, token, request)
+        return self._closeup(batch, photo_id, event, request)
 
-    def zip_all(self, token: str | None, request: gr.Request) -> str:
+    def map_photo(
+        self, event: gr.EventData, token: str | None, request: gr.Request
+    ) -> dict[str, Any]:
+        """The same, with the picture of where it departs from its original."""
+        batch, photo_id = self._photo(event, token, request)
+        try:
+            departs = batch.departure(photo_id)
+        except PhotoEnhanceError as error:
+            raise self._failed(error, request) from error
+        shown = self._closeup(batch, photo_id, event, request)
+        return {**shown, "map": file_address(departs)}
+
+    def blend_photo(self, event: gr.EventData, token: str | None, request: gr.Request) -> Updates:
+        """The faces blended anew, each as strong as told; the viewer, then the whole view."""
+        batch, photo_id = self._photo(event, token, request)
+        strengths = _told(event, "strengths")
+        if not _are_shares(strengths):
+            raise self._error("gone", request)
+        try:
+            batch.blend_again(photo_id, strengths)
+        except PhotoEnhanceError as error:
+            raise self._failed(error, request) from error
+        shown = self._closeup(batch, photo_id, event, request)
+        return shown, *self._view(batch, self.say(request))
+
+    def _closeup(
+        self, batch: Batch, photo_id: str, event: gr.EventData, request: gr.Request
+    ) -> dict[str, Any]:
+        asked = _told(event, "asked")
+        number = asked if isinstance(asked, int) else 0
+        return closeup(batch, photo_id, number, self.service.settings, self.say(request))
+
+    # Keeping
+
+    def save_photo(
+        self, event: gr.EventData, token: str | None, request: gr.Request, *saved: Any
+    ) -> str:
+        """One photo's file, written as the saving options say."""
+        batch, photo_id = self._photo(event, token, request)
+        return str(self._saved(batch, [photo_id], saved, request)[0])
+
+    def zip_all(self, token: str | None, request: gr.Request, *saved: Any) -> str:
         """All finished photos in one ZIP, made here; gives its path."""
         batch = self._batch(token, request)
-        if batch is None or not batch.finished:
-            raise gr.Error(text("nothing_finished"), print_exception=False)
+        return self._zipped(batch, [] if batch is None else batch.ids, saved, request)
+
+    def zip_chosen(
+        self, chosen: list[str] | None, token: str | None, request: gr.Request, *saved: Any
+    ) -> str:
+        """The chosen ones of them."""
+        batch, wanted = self._batch(token, request), set(chosen or ())
+        ids = [] if batch is None else [photo_id for photo_id in batch.ids if photo_id in wanted]
+        return self._zipped(batch, ids, saved, request)
+
+    def _zipped(
+        self, batch: Batch | None, ids: Sequence[str], saved: Sequence[Any], request: gr.Request
+    ) -> str:
+        finished = [i for i in ids if batch is not None and batch.row(i).output is not None]
+        if batch is None or not finished:
+            raise self._error("nothing_finished", request)
+        paths = self._saved(batch, finished, saved, request)
         folder = folder_of(batch) / "zip"
         shutil.rmtree(folder, ignore_errors=True)
-        return str(write_zip(batch.finished, folder / uuid.uuid4().hex / ZIP_NAME))
+        return str(write_zip(paths, folder / uuid.uuid4().hex / ZIP_NAME))
+
+    def _saved(
+        self, batch: Batch, ids: Sequence[str], saved: Sequence[Any], request: gr.Request
+    ) -> list[Path]:
+        """Files of finished photos, as the saving options say."""
+        wish = request_from(dict(zip(SAVED, saved, strict=True)))
+        output_format = OutputFormat(wish.output_format)
+        try:
+            return [
+                batch.saved_as(photo_id, output_format, wish.quality, wish.keep_metadata)
+                for photo_id in ids
+            ]
+        except PhotoEnhanceError as error:
+            raise self._failed(error, request) from error
+
+    def saving(self, token: str | None, request: gr.Request) -> list[Any]:
+        """The saving options as those of the owner's batch, so that a download changes nothing."""
+        batch = self._batch(token, request)
+        if batch is None:
+            return [gr.skip() for _ in SAVED]
+        return [getattr(batch.request, name) for name in SAVED]
 
     # What is there
 
-    def banner(self) -> str:
-        """The networks at work and on their way."""
-        return banner_html(self.service.engine.facts(), self.service.downloads.states)
+    def empty(self, say: Texts) -> str:
+        """What stands where no batch is yet."""
+        return empty_html(self.examples, self.service.engine.facts(), say)
 
-    def upscalers(self) -> gr.Dropdown:
-        """The choice of networks, as installed now."""
-        return gr.Dropdown(choices=upscaler_choices(self.service.engine.facts()))
+    def banner(self, request: gr.Request) -> str:
+        """The networks at work and on their way."""
+        facts, downloads = self.service.engine.facts(), self.service.downloads.states
+        return banner_html(facts, downloads, self.say(request))
 
     def preset(self, name: str) -> list[Any]:
-        """Fill the options in."""
+        """Fill the options in, all but those that only say how a result is written."""
         filled = preset_options(name, self.service.engine.facts().upscalers)
-        return [filled[option.name] for option in OPTIONS]
+        return [filled[option.name] for option in OPTIONS if option.name not in SAVED]
+
+    # Networks
+
+    def networks(self, request: gr.Request) -> str:
+        """The table of networks."""
+        settings, downloads = self.service.settings, self.service.downloads.states
+        downloadable = may_manage(settings, dict(request.headers)) and not settings.offline
+        models: Any = self.service.models()["models"]
+        return networks_html(models, downloads, self.say(request), downloadable=downloadable)
+
+    def networks_hint(self, request: gr.Request) -> tuple[Any, Any]:
+        """The field for a file of one's own, and what is to be said beside it."""
+        settings, say = self.service.settings, self.say(request)
+        allowed = may_manage(settings, dict(request.headers))
+        lines = [say("networks.own.hint") if allowed else say("networks.not_allowed")]
+        lines += [say("networks.offline")] if allowed and settings.offline else []
+        return gr.File(visible=allowed), " ".join(lines)
+
+    def fetch_network(self, event: gr.EventData, request: gr.Request) -> str:
+        """Begin to download a network of the catalogue."""
+        settings = self.service.settings
+        if settings.offline or not may_manage(settings, dict(request.headers)):
+            raise self._error("networks.not_allowed", request)
+        try:
+            self.service.downloads.start([by_name(str(_told(event, "name")))])
+        except KeyError as error:
+            raise self._error("networks.absent", request) from error
+        return self.networks(request)
+
+    def take_network(self, file: str | None, request: gr.Request) -> tuple[None, str]:
+        """A file of one's own was dropped in: it is put to use, or refused with a reason."""
+        say = self.say(request)
+        if not may_manage(self.service.settings, dict(request.headers)):
+            raise self._error("networks.not_allowed", request)
+        if file is not None:
+            name = Path(file).name
+            try:
+                taken = take_network(self.service, Path(file), say)
+                gr.Info(say("networks.own.taken", name=taken), title=say("info"))
+            except Refused as refusal:
+                gr.Warning(
+                    say("networks.own.refused", name=name, reason=refusal), title=say("error")
+                )
+        return None, self.networks(request)
+
+
+def _accepted(request: gr.Request) -> Language:
+    """What the browser asks for."""
+    return preferred(dict(request.headers).get("accept-language"))
+
+
+def _told(event: gr.EventData, name: str) -> Any:
+    """A value of an event; it comes from a browser, so it may be anything."""
+    data = event._data
+    return data.get(name) if isinstance(data, dict) else None
+
+
+def _are_shares(values: Any) -> bool:
+    return isinstance(values, list) and all(
+        isinstance(value, int | float) and 0 <= value <= 1 for value in values
+    )

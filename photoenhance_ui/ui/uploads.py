@@ -8,7 +8,7 @@ import gradio as gr
 from gradio.data_classes import ListFiles
 from pydantic import ValidationError
 
-from photoenhance_ui.ui.texts import text
+from photoenhance_ui.ui.texts import ENGLISH
 
 
 class UploadedFiles(ListFiles):
@@ -21,7 +21,7 @@ class UploadedFiles(ListFiles):
         try:
             return super().model_validate(given, **options)
         except ValidationError as error:
-            raise gr.Error(text("not_files"), print_exception=False) from error
+            raise gr.Error(ENGLISH("not_files"), print_exception=False) from error
 
 
 def photos_input(**options: Any) -> gr.File:

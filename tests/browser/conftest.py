@@ -1,11 +1,13 @@
 """Debian's chromium on a real server; skipped where there is no chromium."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from tests.served import Served, released, served
 
@@ -22,6 +24,11 @@ FLAGS = (
 )
 HARMLESS = ("Method not implemented.",)
 """What Gradio's own front end writes to the console."""
+DESKTOP, PHONE = (1280, 900), (390, 844)
+
+expect.set_options(timeout=30_000)  # a machine that trains beside is slow
+
+Opens = Callable[..., Page]
 
 
 @pytest.fixture(scope="module")
@@ -35,16 +42,14 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(params=[(1280, 900), (390, 844)], ids=["desktop", "phone"])
-def page(
-    browser: Browser, served: Served, request: pytest.FixtureRequest, tmp_path: Path
-) -> Iterator[Page]:
+@contextmanager
+def opened(browser: Browser, url: str, size: tuple[int, int], **context: Any) -> Iterator[Page]:
     """The page, open; a complaint of the browser or a request to outside fails the test."""
-    width, height = request.param
-    context = browser.new_context(
-        viewport={"width": width, "height": height}, accept_downloads=True
+    viewport: Any = {"width": size[0], "height": size[1]}
+    visit = browser.new_context(
+        viewport=viewport, accept_downloads=True, **{"locale": "en-US", **context}
     )
-    page = context.new_page()
+    page = visit.new_page()
     page.set_default_timeout(30_000)
     complaints: list[str] = []
 
@@ -53,14 +58,59 @@ def page(
             complaints.append(message.text)
 
     def asked(asking: Request) -> None:
-        if not asking.url.startswith((served.url, "data:", "blob:")):
+        if not asking.url.startswith((url, "data:", "blob:")):
             complaints.append(f"asked outside: {asking.url}")
 
     page.on("console", heard)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", asked)
-    page.goto(served.url)
-    page.locator("button#pe-start").wait_for()
+    page.goto(url)
+    page.locator("html[lang]").wait_for()
+    expect(page.locator("#pe-banner")).to_contain_text("builtin")
     yield page
-    context.close()
+    visit.close()
     assert complaints == []
+
+
+@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+def page(browser: Browser, served: Served, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """The page in English, as wide as a desktop and a phone."""
+    with opened(browser, served.url, request.param) as page:
+        yield page
+
+
+@pytest.fixture
+def desktop(browser: Browser, served: Served) -> Iterator[Page]:
+    """The page in English, as wide as a desktop: for what does not depend on the width."""
+    with opened(browser, served.url, DESKTOP) as page:
+        yield page
+
+
+@pytest.fixture
+def chinese_phone(browser: Browser, served: Served) -> Iterator[Page]:
+    """The page on the phone of somebody who reads Chinese, in the dark."""
+    with opened(browser, served.url, PHONE, locale="zh-CN", color_scheme="dark") as page:
+        yield page
+
+
+def drop(page: Page, *paths: Path) -> None:
+    """Choose files; the page shows that it has them."""
+    page.set_input_files("#pe-photos input[type=file]", [str(path) for path in paths])
+    expect(page.locator("button#pe-start")).to_be_enabled()
+
+
+def enhance(page: Page, *paths: Path) -> None:
+    """Choose files and press the button."""
+    drop(page, *paths)
+    page.locator("button#pe-start").click()
+
+
+def names(page: Page, state: str) -> list[str]:
+    """The names of the photos in that state."""
+    return page.locator(f'.pe-card[data-state="{state}"] .pe-name').all_inner_texts()
+
+
+def expect_states(page: Page, **counts: int) -> None:
+    """So many photos are in each of these states, soon."""
+    for state, count in counts.items():
+        expect(page.locator(f'.pe-card[data-state="{state}"]')).to_have_count(count)

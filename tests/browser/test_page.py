@@ -7,171 +7,217 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import drop, enhance, expect_states, names
 from tests.conftest import PhotoMaker
 from tests.served import Served, wait_until, written
 
-
-def drop(page: Page, *paths: Path) -> None:
-    """Choose files; the page shows that it has them."""
-    page.set_input_files("#pe-photos input[type=file]", [str(path) for path in paths])
-    expect(page.locator("button#pe-start")).to_be_enabled()
-
-
-def enhance(page: Page, *paths: Path) -> None:
-    drop(page, *paths)
-    page.locator("button#pe-start").click()
-
-
-def rows(page: Page, state: str) -> list[str]:
-    """The names of the photos in that state."""
-    return page.locator(f'#pe-rows tr[data-state="{state}"] td.pe-name').all_inner_texts()
-
-
-def expect_states(page: Page, **counts: int) -> None:
-    for state, count in counts.items():
-        expect(page.locator(f'#pe-rows tr[data-state="{state}"]')).to_have_count(count)
+FINALS = 'img[src*="_enhanced"]'
 
 
 def test_nothing_starts_before_the_button(
-    page: Page, served: Served, photo_file: PhotoMaker
+    desktop: Page, served: Served, photo_file: PhotoMaker
 ) -> None:
-    expect(page.locator("button#pe-start")).to_be_disabled()
+    expect(desktop.locator("button#pe-start")).to_be_disabled()
+    first = desktop.get_by_role("button", name="Enhance").first
+    assert first.get_attribute("id") == "pe-start"
+    first_input = desktop.locator("input[type=file]").first
+    assert first_input.evaluate("input => !!input.closest('#pe-photos')")
     runs = served.networks.runs
-    drop(page, photo_file("chelsea"))
-    page.wait_for_timeout(500)
+    drop(desktop, photo_file("chelsea"))
+    desktop.wait_for_timeout(500)
     assert served.networks.runs == runs
-    assert page.locator("#pe-rows tr").count() == 0
+    assert desktop.locator(".pe-card").count() == 0
+
+
+def test_an_example_gives_a_first_result_in_two_clicks(page: Page) -> None:
+    page.locator('[data-name="chelsea"]').click()
+    expect(page.locator("button#pe-start")).to_be_enabled()
+    page.locator("button#pe-start").click()
+    expect_states(page, done=1)
+    assert names(page, "done") == ["chelsea.jpg"]
+    expect(page.locator("#pe-empty")).to_be_hidden()
 
 
 def test_photos_appear_as_they_are_finished_and_a_broken_one_says_why(
     page: Page, served: Served, photo_file: PhotoMaker, tmp_path: Path
 ) -> None:
-    names = ("astronaut", "coffee", "rocket")
     broken = written(tmp_path, "broken.jpg", b"no picture")
-    served.networks.hook = lambda work: threading.Event().wait(0.2)
-    enhance(page, broken, *(photo_file(name, 160) for name in names))
-    expect(page.locator('#pe-gallery img[src*="_enhanced"]').first).to_be_visible()
-    assert rows(page, "working") or rows(page, "queued"), "the first shows before the last is done"
+    served.networks.hook = lambda work: threading.Event().wait(0.4)
+    enhance(page, broken, *(photo_file(n, 160) for n in ("astronaut", "coffee", "rocket")))
+    expect(page.locator(".pe-card")).to_have_count(4)
+    expect(page.locator(f".pe-card {FINALS}").first).to_be_visible()
+    assert names(page, "working") or names(page, "queued"), "one shows before the last is done"
     expect_states(page, done=3, failed=1)
-    expect(page.locator('#pe-gallery img[src*="_enhanced"]')).to_have_count(3)
-    expect(page.locator("#pe-rows .pe-reason")).to_contain_text("This is no photo")
+    expect(page.locator(FINALS)).to_have_count(3)
+    expect(page.locator(".pe-card .pe-reason").first).to_contain_text("This is no photo")
     expect(page.locator("#pe-summary")).to_contain_text("3 of 4 photos are ready")
-    for image in page.locator('#pe-gallery img[src*="_enhanced"]').all():
+    for image in page.locator(FINALS).all():
+        expect(image).to_be_in_viewport()
         assert image.evaluate("image => image.naturalWidth") == 320
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_the_chosen_photo_is_compared_and_downloaded(
-    page: Page, photo_file: PhotoMaker, tmp_path: Path
+def test_the_original_is_shown_until_there_is_a_result(
+    desktop: Page, served: Served, photo_file: PhotoMaker
 ) -> None:
-    enhance(page, photo_file("chelsea", 60))
-    page.locator("#pe-gallery button:has(img)").first.click()
-    slider = page.locator("#pe-slider img")
-    expect(slider).to_have_count(2)
-    sources = [image.get_attribute("src") or "" for image in slider.all()]
-    assert any("chelsea_enhanced.png" in source for source in sources)
-    assert any("chelsea_original" in source for source in sources)
-    with page.expect_download() as download:
-        page.locator("#pe-download").click()
+    served.networks.hold()
+    enhance(desktop, photo_file("chelsea", 200), photo_file("coffee", 60))
+    expect(desktop.locator('.pe-card[data-kind="original"] img')).to_have_count(2)
+    assert desktop.locator(FINALS).count() == 0
+    expect(desktop.locator('.pe-card[data-state="working"] .pe-stage').first).to_be_visible()
+    served.networks.release()
+    expect(desktop.locator(f'.pe-card[data-kind="final"] {FINALS}')).to_have_count(2)
+
+
+def test_a_card_that_has_not_changed_is_not_touched(
+    desktop: Page, served: Served, photo_file: PhotoMaker
+) -> None:
+    enhance(desktop, photo_file("chelsea"), photo_file("rocket"))
+    expect_states(desktop, done=2)
+    desktop.evaluate(
+        """() => { window.touched = 0;
+          new MutationObserver((all) => { window.touched += all.length; }).observe(
+            document.querySelector(".pe-card"),
+            {attributes: true, childList: true, subtree: true, characterData: true}); }"""
+    )
+    enhance(desktop, photo_file("coffee", 200))
+    expect_states(desktop, done=3)
+    assert desktop.evaluate("window.touched") == 0
+
+
+def test_one_is_downloaded_as_it_is_or_in_another_format(
+    desktop: Page, photo_file: PhotoMaker
+) -> None:
+    enhance(desktop, photo_file("chelsea", 60))
+    expect_states(desktop, done=1)
+    with desktop.expect_download() as download:
+        desktop.locator(".pe-card").get_by_role("button", name="Download").click()
     assert download.value.suggested_filename == "chelsea_enhanced.png"
     with Image.open(download.value.path()) as image:
         assert image.size == (120, 120)
+    desktop.locator("#pe-saving button").first.click()
+    desktop.locator("#pe-output-format input").click()
+    desktop.get_by_role("option", name="JPEG").click()
+    with desktop.expect_download() as download:
+        desktop.locator(".pe-card").get_by_role("button", name="Download").click()
+    assert download.value.suggested_filename.startswith("chelsea_enhanced.jp")
 
 
-def test_all_results_come_as_one_zip(page: Page, photo_file: PhotoMaker) -> None:
-    enhance(page, photo_file("chelsea"), photo_file("coffee"), photo_file("rocket"))
-    expect_states(page, done=3)
+def test_all_or_the_chosen_ones_come_as_one_zip(desktop: Page, photo_file: PhotoMaker) -> None:
+    enhance(desktop, photo_file("chelsea"), photo_file("coffee"), photo_file("rocket"))
+    expect_states(desktop, done=3)
+    expect(desktop.locator("button#pe-zip-chosen")).to_be_hidden()
+    assert zipped(desktop, "zip") == [
+        "chelsea_enhanced.png", "coffee_enhanced.png", "rocket_enhanced.png",
+    ]  # fmt: skip
+    desktop.get_by_role("checkbox", name="Choose coffee.png").check()
+    assert zipped(desktop, "zip-chosen") == ["coffee_enhanced.png"]
+
+
+def zipped(page: Page, button: str) -> list[str]:
+    """The names in the ZIP that this button gives."""
     with page.expect_download() as download:
-        page.locator("button#pe-zip").click()
+        page.locator(f"button#pe-{button}").click()
     with zipfile.ZipFile(download.value.path()) as archive:
         assert archive.testzip() is None
-        assert archive.namelist() == [
-            "chelsea_enhanced.png", "coffee_enhanced.png", "rocket_enhanced.png",
-        ]  # fmt: skip
+        return archive.namelist()
 
 
-def test_cancel_stops_and_retry_goes_on(page: Page, served: Served, photo_file: PhotoMaker) -> None:
+def test_cancel_stops_and_retry_goes_on(
+    desktop: Page, served: Served, photo_file: PhotoMaker
+) -> None:
     served.networks.hold()
     before = served.networks.runs
-    enhance(page, *(photo_file(name, 200) for name in ("chelsea", "coffee", "rocket")))
+    enhance(desktop, *(photo_file(name, 200) for name in ("chelsea", "coffee", "rocket")))
     wait_until(lambda: served.networks.runs > before)
-    page.locator("button#pe-cancel").click()
+    desktop.locator("button#pe-cancel").click()
     served.networks.release()
-    expect_states(page, cancelled=3)
+    expect_states(desktop, cancelled=3)
     assert served.networks.runs == before + 1, "stopped within one tile"
-    expect(page.locator("button#pe-cancel")).to_be_hidden()
-    page.locator("button#pe-retry").click()
-    expect_states(page, done=3)
+    expect(desktop.locator("button#pe-cancel")).to_be_hidden()
+    desktop.get_by_role("button", name="Retry coffee.png").click()
+    expect_states(desktop, done=1, cancelled=2)
+    desktop.locator("button#pe-retry").click()
+    expect_states(desktop, done=3)
+
+
+def test_one_photo_is_cancelled_alone(
+    desktop: Page, served: Served, photo_file: PhotoMaker
+) -> None:
+    served.networks.hold()
+    enhance(desktop, *(photo_file(name, 200) for name in ("chelsea", "coffee", "rocket")))
+    desktop.get_by_role("button", name="Cancel rocket.png").click()
+    served.networks.release()
+    expect_states(desktop, done=2, cancelled=1)
+    assert names(desktop, "cancelled") == ["rocket.png"]
 
 
 def test_photos_added_while_others_run_join_them(
-    page: Page, served: Served, photo_file: PhotoMaker
+    desktop: Page, served: Served, photo_file: PhotoMaker
 ) -> None:
     served.networks.hold()
-    enhance(page, photo_file("chelsea"))
-    expect_states(page, working=1)
-    enhance(page, photo_file("coffee"), photo_file("rocket"))
-    expect(page.locator("#pe-rows tbody tr")).to_have_count(3)
+    enhance(desktop, photo_file("chelsea"))
+    expect_states(desktop, working=1)
+    enhance(desktop, photo_file("coffee"), photo_file("rocket"))
+    expect(desktop.locator(".pe-card")).to_have_count(3)
     served.networks.release()
-    expect_states(page, done=3)
-    expect(page.locator("#pe-gallery img")).to_have_count(3)
+    expect_states(desktop, done=3)
 
 
 def test_later_photos_join_what_is_there_until_one_begins_afresh(
-    page: Page, photo_file: PhotoMaker
+    desktop: Page, photo_file: PhotoMaker
 ) -> None:
-    enhance(page, photo_file("chelsea"))
-    expect_states(page, done=1)
-    enhance(page, photo_file("coffee"))
-    expect_states(page, done=2)
-    expect(page.locator("#pe-gallery img")).to_have_count(2)
-    page.locator("button#pe-clear").click()
-    expect(page.locator("#pe-rows tr")).to_have_count(0)
-    expect(page.locator("#pe-gallery img")).to_have_count(0)
+    enhance(desktop, photo_file("chelsea"))
+    expect_states(desktop, done=1)
+    enhance(desktop, photo_file("coffee"))
+    expect_states(desktop, done=2)
+    desktop.locator("button#pe-clear").click()
+    expect(desktop.locator(".pe-card")).to_have_count(0)
+    expect(desktop.locator("#pe-empty")).to_be_visible()
 
 
-def test_results_are_still_there_after_a_reload(page: Page, photo_file: PhotoMaker) -> None:
-    enhance(page, photo_file("chelsea"))
-    expect_states(page, done=1)
-    page.reload()
-    expect_states(page, done=1)
-    expect(page.locator('#pe-gallery img[src*="_enhanced"]')).to_have_count(1)
+def test_results_are_still_there_after_a_reload(desktop: Page, photo_file: PhotoMaker) -> None:
+    enhance(desktop, photo_file("chelsea"))
+    expect_states(desktop, done=1)
+    desktop.reload()
+    expect_states(desktop, done=1)
+    expect(desktop.locator(FINALS)).to_have_count(1)
 
 
-def test_a_closed_tab_stops_the_work(page: Page, served: Served, photo_file: PhotoMaker) -> None:
+def test_a_closed_tab_stops_the_work(desktop: Page, served: Served, photo_file: PhotoMaker) -> None:
     tiles, before = 25, served.networks.runs
     served.networks.hook = lambda work: threading.Event().wait(0.3)
-    enhance(page, photo_file("astronaut", 5 * 120))
+    enhance(desktop, photo_file("astronaut", 5 * 100))
     wait_until(lambda: served.networks.runs > before)
-    page.close()
+    desktop.close()
     wait_until(served.quiet)
     assert 1 <= served.networks.runs - before < tiles
 
 
-def test_people_do_not_see_each_other(page: Page, served: Served, photo_file: PhotoMaker) -> None:
-    enhance(page, photo_file("chelsea"))
-    expect_states(page, done=1)
-    assert page.context.browser is not None
-    other = page.context.browser.new_context()
+def test_people_do_not_see_each_other(
+    desktop: Page, served: Served, photo_file: PhotoMaker
+) -> None:
+    enhance(desktop, photo_file("chelsea"))
+    expect_states(desktop, done=1)
+    assert desktop.context.browser is not None
+    other = desktop.context.browser.new_context()
     theirs = other.new_page()
     theirs.goto(served.url)
-    expect(theirs.locator("#pe-networks")).to_contain_text("builtin")
-    assert theirs.locator("#pe-rows tr").count() == 0
+    expect(theirs.locator("#pe-banner")).to_contain_text("builtin")
+    expect(theirs.locator("#pe-empty")).to_be_visible()
+    assert theirs.locator(".pe-card").count() == 0
     other.close()
 
 
-def test_options_and_presets_change_the_result(page: Page, photo_file: PhotoMaker) -> None:
-    page.locator("#pe-presets label", has_text="Illustrations").click()
-    enhance(page, photo_file("chelsea", 40))
-    expect_states(page, done=1)
-    expect(page.locator("#pe-rows .pe-facts")).to_contain_text("160 × 160")
+def test_options_and_presets_change_the_result(desktop: Page, photo_file: PhotoMaker) -> None:
+    desktop.locator("#pe-presets label", has_text="Illustrations").click()
+    enhance(desktop, photo_file("chelsea", 40))
+    expect_states(desktop, done=1)
+    expect(desktop.locator(".pe-card .pe-facts")).to_contain_text("160 × 160")
 
 
-def test_the_banner_says_which_networks_are_at_work(page: Page) -> None:
-    expect(page.locator("#pe-networks")).to_contain_text("builtin")
-    expect(page.locator("#pe-networks")).to_contain_text("No network that restores faces")
-
-
-def test_the_page_fits(page: Page, photo_file: PhotoMaker) -> None:
-    enhance(page, photo_file("chelsea"))
-    expect_states(page, done=1)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+def test_where_all_fail_the_page_says_what_can_be_done(desktop: Page, tmp_path: Path) -> None:
+    enhance(desktop, written(tmp_path, "broken.jpg", b"no picture"))
+    expect_states(desktop, failed=1)
+    expect(desktop.locator("#pe-summary")).to_contain_text("No photo could be finished")
+    expect(desktop.locator("button#pe-zip")).to_be_hidden()

@@ -1,0 +1,69 @@
+"""Who may bring networks to this server, and how a file of one's own is taken in."""
+
+import shutil
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+from photoenhance_ui.settings import Settings
+from photoenhance_ui.ui.service import Service
+from photoenhance_ui.ui.texts import Texts
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host")
+SUFFIXES = (".pth", ".safetensors", ".onnx")
+
+
+class Refused(Exception):
+    """The file is not taken; the argument says why, for a person."""
+
+
+def may_manage(settings: Settings, headers: Mapping[str, str]) -> bool:
+    """Whether who asks may download networks and bring files.
+
+    ``auto`` means whoever sits at this machine: the server listens on loopback alone, has no
+    public link, and the request came through no proxy.
+    """
+    if settings.manage_networks != "auto":
+        return settings.manage_networks == "always"
+    is_local = settings.host in LOOPBACK and not settings.share
+    return is_local and not any(name in headers for name in FORWARDED)
+
+
+def take_network(service: Service, file: Path, say: Texts) -> str:
+    """Put a file of one's own into the weights folder, where it loads; gives its name.
+
+    Raises Refused, and leaves nothing behind, where it is no network that can be used.
+    """
+    folder = service.settings.weights_dir
+    target = folder / Path(file.name).name
+    if file.suffix.lower() not in SUFFIXES:
+        raise Refused(say("networks.own.suffix"))
+    if target.exists() or target.stem in service.engine.facts().upscalers:
+        raise Refused(say("networks.own.there"))
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f".{uuid.uuid4().hex}.part"
+    try:
+        shutil.copyfile(file, part)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    service.networks_arrived()
+    problem = _problem_of(service, target, say)
+    if problem is not None:
+        target.unlink()
+        service.networks_arrived()
+        raise Refused(problem)
+    return target.stem
+
+
+def _problem_of(service: Service, target: Path, say: Texts) -> str | None:
+    """Why the file cannot be used; None where it can."""
+    stock, facts = service.stock, service.engine.facts()
+    refused = stock.refused.get(target.stem) or stock.refused.get(target.name)
+    if refused is not None:
+        return say.reason(refused.code, refused.sentence)
+    found = stock.installed.get(target.stem)
+    if found is None or (found.known is None and target.stem not in facts.upscalers):
+        return say("networks.own.unknown")
+    return None
