@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
 from typing import Any
 
+import numpy as np
+
 from photoenhance_ui import enhancer, weights
 from photoenhance_ui.catalogue import Role
 from photoenhance_ui.drafts import draft_plan, is_cheap
@@ -43,7 +45,7 @@ from photoenhance_ui.plan import (
     operations,
     wants_fast,
 )
-from photoenhance_ui.request import Request
+from photoenhance_ui.request import Precision, Request
 from photoenhance_ui.scheduler import Scheduler
 from photoenhance_ui.settings import Settings
 
@@ -87,9 +89,18 @@ class Engine:
     """
 
     def __init__(
-        self, networks: Networks, settings: Settings, available_bytes: int | None = None
+        self,
+        networks: Networks,
+        settings: Settings,
+        available_bytes: int | None = None,
+        *,
+        drafts: bool = False,
     ) -> None:
-        """``available_bytes`` of memory are left for tiles; None: nobody knows."""
+        """``available_bytes`` of memory are left for tiles; None: nobody knows.
+
+        With ``drafts`` the first one does not wait for its network.
+        """
+        self._makes_drafts = drafts
         self._tiles = TileSizes(available_bytes)
         self._networks = networks
         self._settings = settings
@@ -185,6 +196,8 @@ class Engine:
             return self._jobs[job_id]
 
     def _work(self) -> None:
+        if self._makes_drafts:
+            self._prepare_drafts()
         while (job := self._next()) is not None:
             self._tell_all(job)
             del job  # a waiting lane holds no photo
@@ -277,6 +290,19 @@ class Engine:
 
     # Drafts
 
+    def _prepare_drafts(self) -> None:
+        """Prove and load the built-in network's fast form, where drafts can be made at all."""
+        if not {BUILTIN} < set(self._networks.facts().upscalers):
+            return
+        try:
+            runs_fast = self._networks.runs_fast(BUILTIN, Request.denoise)
+            precision = Precision.FAST if runs_fast else Precision.EXACT
+            tiny = np.zeros((1, 16, 16, 3), np.uint8)
+            work = Work(Role.UPSCALER, BUILTIN, tiny, Request.denoise)
+            self._networks.run(work, precision.value)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the first draft meets it again
+            failed_by(error, log, "drafts")
+
     def _drafted(self, job: _Job, final: Plan, faces: int) -> Iterator[Event]:
         """A draft, where it is cheap and as long as no first photo waits for it."""
         if self._first_waits():
@@ -320,10 +346,10 @@ def _stopped() -> Failed:
 
 
 @contextmanager
-def open_engine(settings: Settings) -> Iterator[Engine]:
+def open_engine(settings: Settings, *, drafts: bool = False) -> Iterator[Engine]:
     """Load the installed networks once and run an engine on them until the block ends."""
     networks = Networks(weights.installed(settings), settings)
-    engine = Engine(networks, settings, available_bytes())
+    engine = Engine(networks, settings, available_bytes(), drafts=drafts)
     try:
         yield engine
     finally:

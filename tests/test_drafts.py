@@ -14,7 +14,15 @@ from photoenhance_ui.batch import Batch
 from photoenhance_ui.drafts import DRAFT_PX, draft_plan, draft_source, is_cheap
 from photoenhance_ui.engine import Engine
 from photoenhance_ui.errors import MemoryExhausted
-from photoenhance_ui.events import DraftRendered, Event, FacesFound, Progress, Rendered, State
+from photoenhance_ui.events import (
+    Cancelled,
+    DraftRendered,
+    Event,
+    FacesFound,
+    Progress,
+    Rendered,
+    State,
+)
 from photoenhance_ui.geometry import Size
 from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.photo import Photo
@@ -148,6 +156,22 @@ def test_a_draft_that_fails_leaves_the_final(engine: Engine, networks: StandInNe
     events = list(begin(engine, "1"))
     assert not drafts_of(events)
     assert isinstance(events[-1], Rendered)
+
+
+def test_a_cancel_is_seen_while_a_draft_is_made(engine: Engine, networks: StandInNetworks) -> None:
+    networks.hook = lambda work: engine.cancel("1")
+    events = list(begin(engine, "1"))
+    assert isinstance(events[-1], Cancelled)
+    assert networks.work == [(BUILTIN, "fast")]
+
+
+def test_an_engine_for_drafts_has_their_network_ready_before_the_first_photo(
+    networks: StandInNetworks, settings: Settings
+) -> None:
+    engine = Engine(networks, settings, drafts=True)  # type: ignore[arg-type]
+    assert drafts_of(list(begin(engine, "1")))
+    assert networks.work == [(BUILTIN, "fast"), (BUILTIN, "fast"), (LARGE, "exact")]
+    engine.close()
 
 
 def test_nobodys_first_photo_waits_for_a_draft(engine: Engine, networks: StandInNetworks) -> None:

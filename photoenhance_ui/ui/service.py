@@ -108,7 +108,7 @@ def open_service(settings: Settings, files: Path, state: Path) -> Iterator[Servi
     def arrived() -> None:
         service.networks_arrived()
 
-    with open_engine(settings) as engine:
+    with open_engine(settings, drafts=True) as engine:
         service = Service(
             settings,
             engine,
