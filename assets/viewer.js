@@ -6,9 +6,10 @@ const make = (tag, className = "", attributes = {}) => {
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   return node;
 };
-const button = (word, act, label = true) => {
-  const node = make("button", "pe-small", { type: "button", "data-word": word });
-  if (!label) node.dataset.quiet = "";
+const button = (word, act, sign) => {
+  const names = sign ? { "data-label": word } : { "data-word": word };
+  const node = make("button", sign ? "pe-small pe-sign" : "pe-small", { type: "button", ...names });
+  if (sign) node.textContent = sign;
   node.onclick = act;
   return node;
 };
@@ -17,11 +18,11 @@ const bar = (...parts) => { const node = make("div", "pe-tools"); node.append(..
 // State: which photo, how it is looked at, and where.
 let asked = 0, photo = null, shown = null, mode = "slider", split = 0.5, opener = null;
 let zoom = 1, left = 0, top = 0, fitted = true;
-let blending = false, blendAgain = false, loaded = 0;
+let blending = false, blendAgain = false;
 
 // Parts.
 const title = make("h2"), close = button("close", () => dialog.close());
-const previous = button("previous", () => go(-1)), next = button("next", () => go(1));
+const previous = button("previous", () => go(-1), "‹"), next = button("next", () => go(1), "›");
 const modes = make("div", "pe-modes", { role: "group", "data-label": "views" });
 for (const kind of ["slider", "side", "map"]) {
   const choice = button(kind, () => look(kind));
@@ -46,7 +47,7 @@ stage.append(divider, wait);
 const position = make("input", "", { type: "range", min: "0", max: "100", value: "50", "data-label": "position" });
 position.oninput = () => { split = position.value / 100; place(); };
 const faces = make("section", "pe-faces");
-const zooms = bar(button("out", () => zoomBy(1 / 1.5)), button("in", () => zoomBy(1.5)),
+const zooms = bar(button("out", () => zoomBy(1 / 1.5), "−"), button("in", () => zoomBy(1.5), "+"),
   button("fit", () => fit()), button("full", () => full()));
 const save = button("save", () => trigger("save_photo", { photo }));
 dialog.append(

@@ -160,14 +160,14 @@ def _header_html(say: Texts) -> str:
     return (
         f'<header class="pe-header">{logo_svg()}<div><h1>{escape(say("title"))}</h1>'
         f"<p>{escape(say('tagline'))} <b>{escape(say('private'))}</b></p></div></header>"
-        f"<style>#pe-photos {{ --pe-drop: '{say('drop')}'; --pe-kinds: '{say('drop.kinds')}'; }}"
-        "</style>"
+        f"<style>:root {{ --pe-drop: '{say('drop')}'; --pe-kinds: '{say('drop.kinds')}'; "
+        f"--pe-own: '{say('networks.own.drop')}'; }}</style>"
     )
 
 
 def _controls(page: Page, labels: Labels) -> Controls:
     photos = labels.make(
-        photos_input, lambda say: {"label": say("photos")}, elem_id="pe-photos", height=170
+        photos_input, lambda say: {"label": say("photos")}, elem_id="pe-photos", height=150
     )
     preset = labels.make(
         gr.Radio,
@@ -234,7 +234,7 @@ def _networks(labels: Labels) -> Networks:
     ) as panel:
         table = buttons(elem_id="pe-networks-table")
         own = labels.make(
-            gr.File, lambda say: {"label": say("networks.own.drop")},
+            gr.File, lambda say: {"label": say("networks.own.purpose")},
             visible=False, height=120, elem_id="pe-own-network",
         )  # fmt: skip
         hint = gr.Markdown(elem_id="pe-networks-hint")

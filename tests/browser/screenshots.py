@@ -1,34 +1,53 @@
 """Writes the README's pictures of the page: ``python -m tests.browser.screenshots``.
 
 Starts the page as a person does, drops in small photos that every machine has and one broken
-file, and takes a picture at desktop and at phone width.
+file, and takes a picture of each state at desktop and at phone width. A folder may be named
+instead of ``assets/``.
 """
 
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from photoenhance_ui.settings import PROJECT_DIR
-from tests.browser.conftest import CHROMIUM, FLAGS
+from tests.browser.conftest import CHROMIUM, DESKTOP, FLAGS, PHONE, enhance, expect_states
 from tests.conftest import skimage_photo
 
 ASSETS = PROJECT_DIR / "assets"
-VIEWS = {"screenshot.png": (1280, 1000), "screenshot-phone.png": (390, 844)}
 PHOTOS = ("astronaut", "coffee", "chelsea", "rocket")
 LONGEST_PX = 320
 
 
+@dataclass(frozen=True)
+class Visit:
+    """Who looks at the page, and what the pictures of it are called."""
+
+    name: str
+    size: tuple[int, int]
+    locale: str = "en-US"
+    scheme: str = "light"
+
+
+VISITS = (
+    Visit("screenshot", DESKTOP),
+    Visit("screenshot-dark", DESKTOP, scheme="dark"),
+    Visit("screenshot-phone", PHONE),
+    Visit("screenshot-phone-zh", PHONE, locale="zh-CN", scheme="dark"),
+)
+
+
 @contextmanager
-def started() -> Iterator[str]:
+def started(*flags: str) -> Iterator[str]:
     """``app.py`` on a free port, without downloads; gives its address."""
-    command = [sys.executable, "app.py", "--offline", "--port", "0"]
+    command = [sys.executable, "app.py", "--offline", "--port", "0", *flags]
     with subprocess.Popen(command, cwd=PROJECT_DIR, stdout=subprocess.PIPE, text=True) as app:
         try:
             assert app.stdout is not None
@@ -53,36 +72,45 @@ def small_photos(folder: Path) -> list[Path]:
     return [*paths, broken]
 
 
-def take(
-    browser: Browser, address: str, size: tuple[int, int], photos: list[Path], to: Path
-) -> None:
-    """Enhance the photos, look at the first one closely, and keep the picture."""
-    page = browser.new_page(viewport={"width": size[0], "height": size[1]})
-    page.goto(address)
-    page.set_input_files("#pe-photos input[type=file]", [str(path) for path in photos])
-    page.locator("button#pe-start:enabled").click()
-    expect(page.locator('tr[data-state="done"]')).to_have_count(len(PHOTOS), timeout=120_000)
-    page.locator("#pe-gallery button:has(img)").first.click()
-    expect(page.locator("#pe-slider img")).to_have_count(2)
-    page.wait_for_timeout(4000)  # the slider moves to its place, the banner is told of the end
-    page.evaluate("scrollTo(0, 0)")
-    page.screenshot(path=to, full_page=True)
-    page.close()
+def take(page: Page, name: str, photos: Sequence[Path], folder: Path) -> None:
+    """The empty page, the batch, and a photo closely."""
+
+    def keep(state: str) -> None:
+        page.wait_for_timeout(1000)  # pictures are decoded, nothing moves any more
+        page.screenshot(path=folder / f"{name}{state}.png")
+
+    expect(page.locator("#pe-banner")).to_contain_text("builtin")
+    keep("-empty")
+    enhance(page, *photos)
+    expect_states(page, done=len(PHOTOS), failed=1)
+    page.wait_for_timeout(3000)  # the banner is told of the end
+    keep("")
+    page.locator(".pe-look").first.click()
+    expect(page.locator(".pe-pane-after img")).to_have_attribute("src", re.compile("_enhanced"))
+    keep("-viewer")
 
 
-def main() -> None:
+def main(folder: Path = ASSETS) -> None:
     """Take every picture."""
     with (
-        tempfile.TemporaryDirectory() as folder,
+        tempfile.TemporaryDirectory() as photos,
         started() as address,
         sync_playwright() as playwright,
     ):
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS])
-        photos = small_photos(Path(folder))
-        for name, size in VIEWS.items():
-            take(browser, address, size, photos, ASSETS / name)
+        paths = small_photos(Path(photos))
+        browser: Browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS])
+        for visit in VISITS:
+            context = browser.new_context(
+                viewport={"width": visit.size[0], "height": visit.size[1]},
+                locale=visit.locale,
+                color_scheme="dark" if visit.scheme == "dark" else "light",
+            )
+            page = context.new_page()
+            page.goto(address)
+            take(page, visit.name, paths, folder)
+            context.close()
         browser.close()
 
 
 if __name__ == "__main__":
-    main()
+    main(*(Path(argument) for argument in sys.argv[1:2]))
