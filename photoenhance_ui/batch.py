@@ -275,6 +275,7 @@ class Batch:
         ]
         for entry in again:
             entry.attempt += 1
+            entry.strengths = entry.boxes = None
             entry.cancelled = threading.Event()
             entry.row = row_after(entry.row, Queued())
         self._call_reader()
@@ -428,7 +429,7 @@ class Batch:
 
     async def _note_down(self) -> None:
         """Write the journal where there is news, without holding up the loop."""
-        if self._unnoted:
+        if self._unnoted and self._journal is not None:
             self._unnoted = False
             await asyncio.to_thread(self._write_journal)
 
@@ -541,7 +542,7 @@ class Batch:
         place, stem = self.shelf.place_for(entry.id, entry.name), f"{plain_stem(entry.name)}_draft"
         try:
             yield Drafted(str(preview(draft, place.folder, DRAFT_PX, stem)))
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - as said
             log.warning("draft_not_written photo=%s reason=%s", entry.id, type(error).__name__)
 
     def _written(

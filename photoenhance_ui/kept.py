@@ -49,7 +49,7 @@ class KeptParts:
         self._most_bytes = most_bytes
 
     def put(self, photo_id: str, enhanced: Enhanced) -> bool:
-        """Keep a photo's parts whole; False where there is no room for them."""
+        """Keep a photo's parts whole; False where that is impossible."""
         part = self._folder / f".{uuid.uuid4().hex}.part"
         try:
             part.mkdir(parents=True)
@@ -60,7 +60,7 @@ class KeptParts:
                 return False
             shutil.rmtree(self._folder / photo_id, ignore_errors=True)  # of an attempt that failed
             part.replace(self._folder / photo_id)
-        except OSError as error:
+        except (OSError, MemoryError, cv2.error) as error:
             log.warning("parts_not_kept photo=%s reason=%s", photo_id, type(error).__name__)
             return False
         finally:

@@ -163,8 +163,9 @@ def test_failed_photos_keep_their_reason(
 
 def test_a_result_that_is_gone_can_be_made_again(start: Start, photo_file: PhotoMaker) -> None:
     batch = start().open()
-    batch.add(photo_file("astronaut", 100))
+    photo_id = batch.add(photo_file("astronaut", 100))
     run(batch)
+    batch.blend_again(photo_id, [0.1])
     batch.finished[0].unlink()
     again = start().batches.current(OWNER)
     assert again is not None
@@ -172,6 +173,7 @@ def test_a_result_that_is_gone_can_be_made_again(start: Start, photo_file: Photo
     again.retry()
     run(again)
     assert again.finished[0].exists()
+    assert [face.strength for face in again.faces(photo_id)] == [0.6]
 
 
 def test_what_was_left_or_replaced_does_not_come_back(start: Start, photo_file: PhotoMaker) -> None:
