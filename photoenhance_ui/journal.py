@@ -95,6 +95,8 @@ class Journals:
     def __init__(self, state: Path) -> None:
         self._folder = state / "journals"
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for part in self._folder.glob(".*.part"):  # a program was killed while it wrote
+            part.unlink(missing_ok=True)
 
     def of(self, shelf: BatchFolder) -> Journal:
         """The journal of the batch with that folder, written already or not."""

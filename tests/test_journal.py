@@ -302,6 +302,13 @@ def test_an_odd_journal_is_ignored(
     assert start().batches.current(OWNER) is None
 
 
+def test_what_was_half_written_goes_at_the_next_start(left: Path, start: Start) -> None:
+    part = left.with_name(".abc.part")
+    part.write_text("{")
+    assert start().batches.current(OWNER) is not None
+    assert not part.exists()
+
+
 def test_a_link_that_leads_out_is_not_followed(left: Path, start: Start, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("secret")
     folder = tmp_path / "server" / "files" / "batches" / left.stem / "out"
