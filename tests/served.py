@@ -3,8 +3,10 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gradio_client import Client
@@ -44,13 +46,22 @@ def wait_until(happened: Callable[[], bool], seconds: float = 30) -> None:
         threading.Event().wait(0.02)
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder = tmp_path_factory.mktemp("server")
+@contextmanager
+def serving_on(networks: Callable[..., Any], folder: Path) -> Iterator[tuple[Running, Settings]]:
+    """The page in ``folder``, on what ``networks`` makes of the installed files."""
     (folder / "weights").mkdir()
     settings = settings_from(
         {"device": "cpu", "offline": True, "weights_dir": folder / "weights", "tile_px": "128"}, {}
     )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(folder / "files"))
+        patch.setattr(engine_module, "Networks", networks)
+        with serving(settings, folder / "state") as running:
+            yield running, settings
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     made: list[HookedNetworks] = []
 
     class Kept(HookedNetworks):
@@ -58,11 +69,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             super().__init__(*arguments)  # type: ignore[arg-type]
             made.append(self)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GRADIO_TEMP_DIR", str(folder / "files"))
-        patch.setattr(engine_module, "Networks", Kept)
-        with serving(settings, folder / "state") as running:
-            yield Served(running, made[0], settings)
+    with serving_on(Kept, tmp_path_factory.mktemp("server")) as (running, settings):
+        yield Served(running, made[0], settings)
 
 
 @pytest.fixture(autouse=True)
