@@ -85,8 +85,8 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "precision", Precision.AUTO, Precision,
-        "`exact` computes in 32 bits. `fast` computes in 8 or 16 bits, where that is measured to be "
-        "near enough. `auto` takes `fast` where it can.",
+        "`exact` computes in 32 bits. `fast` computes in 8 or 16 bits, where that is measured to "
+        "be near enough. `auto` takes `fast` where it can.",
         choices=tuple(Precision),
     ),
     Option(
