@@ -47,11 +47,14 @@ def wait_until(happened: Callable[[], bool], seconds: float = 30) -> None:
 
 
 @contextmanager
-def serving_on(networks: Callable[..., Any], folder: Path) -> Iterator[tuple[Running, Settings]]:
+def serving_on(
+    networks: Callable[..., Any], folder: Path, **given: Any
+) -> Iterator[tuple[Running, Settings]]:
     """The page in ``folder``, on what ``networks`` makes of the installed files."""
-    (folder / "weights").mkdir()
+    weights = folder / "weights"
+    weights.mkdir(exist_ok=True)
     settings = settings_from(
-        {"device": "cpu", "offline": True, "weights_dir": folder / "weights", "tile_px": "128"}, {}
+        {"device": "cpu", "offline": True, "weights_dir": weights, "tile_px": "128", **given}, {}
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(folder / "files"))
