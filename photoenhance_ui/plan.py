@@ -84,6 +84,7 @@ class Plan:
     """The other end of the upscaler's denoising, where it has one."""
     network_scale: int
     denoise: float
+    """1 where there is no companion: so one that arrives while tiles are computed changes none."""
     tiles: tuple[Tile, ...]
     faces: Faces
     """Faces.NONE where no face network is to run."""
@@ -164,7 +165,7 @@ def make_plan(
         upscaler=None if upscaler is None else choice.upscaler,
         companion=companion,
         network_scale=1 if upscaler is None else upscaler.scale,
-        denoise=0.0 if companion is None else request.denoise,
+        denoise=1.0 if companion is None else request.denoise,
         tiles=_tiles(source, upscaler, facts, tile_px, overlap_px),
         faces=faces,
         finder=choice.finder if with_faces else None,

@@ -13,6 +13,7 @@ import time
 import uuid
 import zipfile
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -105,7 +106,8 @@ class BatchFolder:
 
     def end(self) -> None:
         """Leave the mark from whose time on the age counts."""
-        (self.folder / ENDED_MARK).touch()
+        with suppress(FileNotFoundError):  # the folder is gone
+            (self.folder / ENDED_MARK).touch()
         self._running.discard(self.folder)
 
 
@@ -139,16 +141,15 @@ class Workspace:
 
     def sweep(self, keep_hours: float) -> int:
         """Remove batches that ended more than ``keep_hours`` ago; gives how many."""
-        old = [
-            folder
-            for folder in self.root.iterdir()
-            if folder not in self._running and _outlived(folder, keep_hours)
-        ]
-        for folder in old:
-            shutil.rmtree(folder, ignore_errors=True)
-        if old:
-            log.info("batches_removed count=%d", len(old))
-        return len(old)
+        removed = 0
+        for folder in list(self.root.iterdir()):
+            # Asked for each when it is its turn: another one may have begun to run again.
+            if folder not in self._running and _outlived(folder, keep_hours):
+                shutil.rmtree(folder, ignore_errors=True)
+                removed += 1
+        if removed:
+            log.info("batches_removed count=%d", removed)
+        return removed
 
 
 def _outlived(folder: Path, keep_hours: float) -> bool:

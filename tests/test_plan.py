@@ -149,7 +149,7 @@ def test_faces_without_face_networks_are_a_warning(missing: str) -> None:
 @pytest.mark.parametrize("upscaler", [X4, RESAMPLE_ONLY])
 def test_denoise_without_effect_is_a_warning(upscaler: str) -> None:
     plan = plan_of(Request(upscaler=upscaler, denoise=0.9))
-    assert plan.denoise == 0
+    assert plan.denoise == 1
     assert any("denoise had no effect" in warning for warning in plan.warnings)
     assert plan_of(Request(upscaler=upscaler)).warnings == ()
     assert plan_of(Request(upscaler=GENERAL, denoise=0.9)).warnings == ()

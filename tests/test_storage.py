@@ -1,4 +1,5 @@
 import os
+import shutil
 import time
 import zipfile
 from pathlib import Path
@@ -51,6 +52,35 @@ def test_a_batch_that_runs_again_is_kept_although_it_had_ended(tmp_path: Path) -
     make_old(batch.folder, hours=10_000)
     batch.begin()
     assert workspace.sweep(keep_hours=24) == 0
+
+
+def test_a_batch_that_begins_while_others_are_removed_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = Workspace(tmp_path / "batches")
+    batches = [workspace.new_batch() for _ in range(2)]
+    for batch in batches:
+        batch.end()
+        make_old(batch.folder, hours=25)
+    remove = shutil.rmtree
+
+    def slowly(folder: Path, **options: bool) -> None:
+        for batch in batches:
+            if batch.folder != folder:
+                batch.begin()
+        remove(folder, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", slowly)
+    assert workspace.sweep(keep_hours=24) == 1
+    assert [batch.exists() for batch in batches].count(True) == 1
+
+
+def test_a_batch_whose_folder_is_gone_ends_all_the_same(tmp_path: Path) -> None:
+    batch = Workspace(tmp_path / "batches").new_batch()
+    batch.begin()
+    shutil.rmtree(batch.folder)
+    batch.end()
+    assert not batch.exists()
 
 
 def test_what_a_dead_server_left_goes_after_a_week(tmp_path: Path) -> None:
