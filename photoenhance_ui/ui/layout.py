@@ -29,6 +29,8 @@ SHOW_BATCH_JS = """() => {
   const summary = document.querySelector("#pe-summary");
   setTimeout(() => summary?.scrollIntoView({block: "start"}), 200);
 }"""
+SHOW_START_JS = """() =>
+  document.querySelector("#pe-start")?.scrollIntoView({block: "nearest"})"""
 CHOSEN_JS = """(_, ...others) => [
   [...document.querySelectorAll(".pe-choose:checked")].map((box) => box.closest("li").dataset.id),
   ...others]"""
@@ -57,6 +59,8 @@ class Controls:
     preset: gr.Radio
     start: gr.Button
     options: dict[str, Any]
+    panel: gr.Accordion
+    """Holds the options."""
 
     @property
     def saving(self) -> list[Any]:
@@ -185,7 +189,7 @@ def _controls(page: Page, labels: Labels) -> Controls:
     facts = page.service.engine.facts
     with labels.make(
         gr.Accordion, lambda say: {"label": say("options")}, open=False, elem_id="pe-options"
-    ):
+    ) as panel:
         for option in OPTIONS:
             if option.name not in SAVED:
                 parts[option.name] = option_input(option, facts, labels)
@@ -196,7 +200,8 @@ def _controls(page: Page, labels: Labels) -> Controls:
         for option in OPTIONS:
             if option.name in SAVED:
                 parts[option.name] = option_input(option, facts, labels)
-    return Controls(photos, preset, start, {option.name: parts[option.name] for option in OPTIONS})
+    options = {option.name: parts[option.name] for option in OPTIONS}
+    return Controls(photos, preset, start, options, panel)
 
 
 def _view(page: Page, labels: Labels) -> View:
@@ -258,7 +263,8 @@ def _wire_batch(page: Page, screen: Screen, handlers: int) -> None:
         lambda photos: gr.Button(interactive=bool(photos)),
         controls.photos, controls.start, **QUICK,
     )  # fmt: skip
-    view.empty.take_example(page.take_example, None, controls.photos, **QUICK)
+    given = view.empty.take_example(page.take_example, None, controls.photos, **QUICK)
+    given.success(None, None, None, js=SHOW_START_JS, **QUICK)
     taken = controls.start.click(
         page.take,
         [controls.photos, token, *controls.options.values()],
@@ -300,14 +306,17 @@ def _wire_keeping(page: Page, screen: Screen) -> None:
 
 
 def _wire_networks(page: Page, screen: Screen) -> None:
-    """What is installed; more of it."""
-    networks = screen.networks
+    """What is installed; more of it, which can be chosen at once."""
+    networks, controls = screen.networks, screen.controls
     networks.panel.expand(page.networks, None, networks.table, **QUICK)
     networks.table.fetch_network(page.fetch_network, None, networks.table, **OFTEN)
-    networks.own.upload(
+    taken = networks.own.upload(
         page.take_network, networks.own, [networks.own, networks.table],
         api_visibility="private", show_progress="hidden",
     )  # fmt: skip
+    upscaler = controls.options["upscaler"]
+    taken.success(page.upscalers, None, upscaler, **QUICK)
+    controls.panel.expand(page.upscalers, None, upscaler, **QUICK)
 
 
 def _wire_page(blocks: gr.Blocks, page: Page, screen: Screen, labels: Labels) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 
 from photoenhance_ui.batch import Batch
-from photoenhance_ui.catalogue import by_name
+from photoenhance_ui.catalogue import CATALOGUE
 from photoenhance_ui.errors import PhotoEnhanceError
 from photoenhance_ui.events import State
 from photoenhance_ui.request import OPTIONS, OutputFormat, preset_options
@@ -22,6 +22,7 @@ from photoenhance_ui.ui.api import address_of, request_from
 from photoenhance_ui.ui.closeup import closeup
 from photoenhance_ui.ui.glimpses import glimpses
 from photoenhance_ui.ui.manage import Refused, may_manage, take_network
+from photoenhance_ui.ui.options import upscaler_choices
 from photoenhance_ui.ui.service import Service, folder_of
 from photoenhance_ui.ui.shown import card_picture, make_thumbnail
 from photoenhance_ui.ui.texts import Language, Texts, preferred, texts_in
@@ -312,6 +313,11 @@ class Page:
         facts, downloads = self.service.engine.facts(), self.service.downloads.states
         return banner_html(facts, downloads, self.say(request))
 
+    def upscalers(self, request: gr.Request) -> gr.Dropdown:
+        """The choice of networks, as installed now."""
+        facts = self.service.engine.facts()
+        return gr.Dropdown(choices=upscaler_choices(facts, self.say(request)))
+
     def preset(self, name: str) -> list[Any]:
         """Fill the options in, all but those that only say how a result is written."""
         filled = preset_options(name, self.service.engine.facts().upscalers)
@@ -339,10 +345,10 @@ class Page:
         settings = self.service.settings
         if settings.offline or not may_manage(settings, dict(request.headers)):
             raise self._error("networks.not_allowed", request)
-        try:
-            self.service.downloads.start([by_name(str(_told(event, "name")))])
-        except KeyError as error:
-            raise self._error("networks.absent", request) from error
+        wanted = next((file for file in CATALOGUE if file.name == _told(event, "name")), None)
+        if wanted is None or not wanted.runs:
+            raise self._error("networks.absent", request)
+        self.service.downloads.start([wanted])
         return self.networks(request)
 
     def take_network(self, file: str | None, request: gr.Request) -> tuple[None, str]:

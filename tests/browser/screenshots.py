@@ -1,8 +1,8 @@
 """Writes the README's pictures of the page: ``python -m tests.browser.screenshots``.
 
 Starts the page as a person does, drops in small photos that every machine has and one broken
-file, and takes a picture of each state at desktop and at phone width. A folder may be named
-instead of ``assets/``.
+file, and takes pictures at desktop and at phone width. Where a folder is named, every state of
+every visit goes there, to be looked at; ``assets/`` gets what the README shows.
 """
 
 import re
@@ -32,15 +32,17 @@ class Visit:
 
     name: str
     size: tuple[int, int]
+    shown: tuple[str, ...]
+    """The states that the README shows."""
     locale: str = "en-US"
     scheme: str = "light"
 
 
 VISITS = (
-    Visit("screenshot", DESKTOP),
-    Visit("screenshot-dark", DESKTOP, scheme="dark"),
-    Visit("screenshot-phone", PHONE),
-    Visit("screenshot-phone-zh", PHONE, locale="zh-CN", scheme="dark"),
+    Visit("screenshot", DESKTOP, ("", "-viewer")),
+    Visit("screenshot-dark", DESKTOP, ("",), scheme="dark"),
+    Visit("screenshot-phone", PHONE, ("",)),
+    Visit("screenshot-phone-zh", PHONE, ("",), locale="zh-CN", scheme="dark"),
 )
 
 
@@ -72,12 +74,13 @@ def small_photos(folder: Path) -> list[Path]:
     return [*paths, broken]
 
 
-def take(page: Page, name: str, photos: Sequence[Path], folder: Path) -> None:
+def take(page: Page, visit: Visit, photos: Sequence[Path], folder: Path) -> None:
     """The empty page, the batch, and a photo closely."""
 
     def keep(state: str) -> None:
-        page.wait_for_timeout(1000)  # pictures are decoded, nothing moves any more
-        page.screenshot(path=folder / f"{name}{state}.png")
+        if folder != ASSETS or state in visit.shown:
+            page.wait_for_timeout(1000)  # pictures are decoded, nothing moves any more
+            page.screenshot(path=folder / f"{visit.name}{state}.png")
 
     expect(page.locator("#pe-banner")).to_contain_text("builtin")
     keep("-empty")
@@ -107,7 +110,7 @@ def main(folder: Path = ASSETS) -> None:
             )
             page = context.new_page()
             page.goto(address)
-            take(page, visit.name, paths, folder)
+            take(page, visit, paths, folder)
             context.close()
         browser.close()
 

@@ -5,13 +5,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from photoenhance_ui.settings import EMBEDDED_WEIGHTS_DIR, Settings
+from photoenhance_ui.catalogue import by_name
+from photoenhance_ui.settings import EMBEDDED_WEIGHTS_DIR, PROJECT_DIR, Settings
+from photoenhance_ui.ui import page as page_module
+from photoenhance_ui.ui import service as service_module
 from photoenhance_ui.ui.manage import may_manage
-from tests.browser.conftest import enhance, expect_states
+from tests.browser.conftest import DESKTOP, enhance, expect_states, opened
 from tests.conftest import PhotoMaker
-from tests.served import Served, written
+from tests.file_server import serving as serving_file
+from tests.hooked import HookedNetworks
+from tests.served import Served, serving_on, written
+
+REAL_FINDER = PROJECT_DIR.parent / "shared/data/weights/face_detection_yunet_2023mar.onnx"
 
 
 def test_the_panel_tells_what_there_is(page: Page) -> None:
@@ -37,8 +44,6 @@ def test_a_network_of_ones_own_is_taken_in_and_used(
         desktop.set_input_files("#pe-own-network input[type=file]", str(own))
         expect(desktop.locator("#pe-networks tr", has_text="mine")).to_contain_text("Installed")
         assert (folder / "mine.safetensors").exists()
-        desktop.reload()
-        expect(desktop.locator("#pe-banner")).to_contain_text("builtin")
         desktop.locator("#pe-options button").first.click()
         desktop.locator("#pe-upscaler input").click()
         desktop.get_by_role("option", name="mine").click()
@@ -59,6 +64,30 @@ def test_what_is_no_network_is_refused_and_leaves_nothing(
     desktop.set_input_files("#pe-own-network input[type=file]", str(wrong))
     expect(desktop.get_by_text("was not taken")).to_be_visible()
     assert list(served.settings.weights_dir.iterdir()) == []
+
+
+def test_a_network_is_downloaded_and_put_to_use(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    if not REAL_FINDER.is_file():
+        pytest.skip("needs a real network file")
+    with (
+        serving_file(REAL_FINDER.read_bytes()) as published,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        here = replace(by_name(REAL_FINDER.stem), url=published.url)
+        patch.setattr(page_module, "CATALOGUE", (here,))
+        patch.setattr(service_module.weights, "files_to_fetch", lambda *_: ())
+        folder = tmp_path_factory.mktemp("fetching")
+        with (
+            serving_on(HookedNetworks, folder, offline=False) as (running, _),
+            opened(browser, running.url, DESKTOP) as page,
+        ):
+            page.locator("#pe-networks button").first.click()
+            page.get_by_role("button", name=f"Download {REAL_FINDER.stem}").click()
+            line = page.locator("#pe-networks tr", has_text=REAL_FINDER.stem)
+            expect(line).to_contain_text("Installed")
+            assert (folder / "weights" / REAL_FINDER.name).exists()
 
 
 def test_only_who_sits_at_the_machine_manages_its_networks() -> None:
