@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -27,7 +27,12 @@ from photoenhance_ui.codec import (
 from photoenhance_ui.drafts import DRAFT_PX
 from photoenhance_ui.engine import Engine, Unblended
 from photoenhance_ui.enhancer import Enhanced
-from photoenhance_ui.errors import PhotoMissing, PhotoRefused, TooManyPhotos
+from photoenhance_ui.errors import (
+    PhotoMissing,
+    PhotoRefused,
+    TooManyPhotos,
+    as_photoenhance_error,
+)
 from photoenhance_ui.eta import Ahead, Spent, seconds_left
 from photoenhance_ui.events import (
     Cancelled,
@@ -104,17 +109,19 @@ class _Stopwatch:
 
     def __init__(self) -> None:
         self._spent = 0.0
-        self._began = time.monotonic()
+        self._began: float | None = time.monotonic()
 
     def pause(self) -> None:
-        self._spent = self.seconds
+        self._spent, self._began = self.seconds, None
 
     def resume(self) -> None:
-        self._began = time.monotonic()
+        if self._began is None:
+            self._began = time.monotonic()
 
     @property
     def seconds(self) -> float:
-        return self._spent + time.monotonic() - self._began
+        running = 0.0 if self._began is None else time.monotonic() - self._began
+        return self._spent + running
 
 
 class Batch:
@@ -350,7 +357,7 @@ class Batch:
         The result gets a new path, with the same file name; gives the new row. Blocks. Raises
         PhotoEnhanceError with a sentence where it is impossible.
         """
-        with self._blending:
+        with self._blending, _failures_told(photo_id):
             entry = self._entries[photo_id]
             before = self._finished_photo(photo_id)
             row = before.blended(strengths)
@@ -363,16 +370,24 @@ class Batch:
     def saved_as(
         self, photo_id: str, output_format: OutputFormat, quality: int, keep_metadata: bool
     ) -> Path:
-        """The finished photo in another format or quality (1..100), written once. Blocks."""
+        """The finished photo in another format or quality (1..100), written once.
+
+        Blocks. Raises PhotoEnhanceError.
+        """
         wish = replace(
             self.request,
             output_format=output_format, quality=quality, keep_metadata=keep_metadata,
         )  # fmt: skip
-        return self._finished_photo(photo_id).saved_as(wish)
+        with _failures_told(photo_id):
+            return self._finished_photo(photo_id).saved_as(wish)
 
     def departure(self, photo_id: str) -> Path:
-        """A PNG that shows where and how far the result departs from its original. Blocks."""
-        return self._finished_photo(photo_id).departure()
+        """A PNG that shows where and how far the result departs from its original.
+
+        Blocks. Raises PhotoEnhanceError.
+        """
+        with _failures_told(photo_id):
+            return self._finished_photo(photo_id).departure()
 
     def eta_seconds(self) -> float | None:
         """Seconds until all is done, by what finished photos took; None before one is.
@@ -570,6 +585,16 @@ class Batch:
             faithfulness_db=round(faithfulness_db(source, made.photo), 2),
             warnings=made.warnings,
         )
+
+
+@contextmanager
+def _failures_told(photo_id: str) -> Iterator[None]:
+    """Whatever goes wrong inside leaves as a PhotoEnhanceError; nobody sees a foreign one."""
+    try:
+        yield
+    except Exception as error:
+        failed_by(error, log, f"photo={photo_id}")
+        raise as_photoenhance_error(error) from error
 
 
 class Batches:

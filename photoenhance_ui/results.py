@@ -80,6 +80,7 @@ class FinishedPhoto:
     def blended(self, strengths: Sequence[float]) -> Row:
         """Blend the kept faces anew into a file in a new folder; gives the row that tells of it.
 
+        It tells of no draft, which goes with the first version.
         Raises PhotoMissing where the parts are gone, InvalidOption for impossible strengths.
         """
         if not all(0 <= strength <= 1 for strength in strengths):
@@ -99,7 +100,7 @@ class FinishedPhoto:
             networks=self.row.networks, strengths=strengths,
         )  # fmt: skip
         nearness = round(faithfulness_db(source, result), 2)
-        return replace(self.row, output=str(path), faithfulness_db=nearness)
+        return replace(self.row, output=str(path), faithfulness_db=nearness, draft=None)
 
     def saved_as(self, request: Request) -> Path:
         """The result in the format and quality of ``request``; made once, then found."""
@@ -123,8 +124,11 @@ class FinishedPhoto:
             picture = departure_map(self._source().pixels, self._as_it_lies_there().pixels)
             _, encoded = cv2.imencode(".png", picture[..., ::-1])
             part = path.with_name(f".{uuid.uuid4().hex}.part")
-            part.write_bytes(encoded.tobytes())
-            part.replace(path)
+            try:
+                part.write_bytes(encoded.tobytes())
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
         return path
 
     def _source(self) -> Photo:
@@ -151,7 +155,5 @@ def is_lossless(path: Path) -> bool:
 
 
 def remove_version(output: Path) -> None:
-    """Remove a result that nobody looks at any more, and what was saved from it."""
-    output.unlink(missing_ok=True)
-    for folder in output.parent.glob("*-*-*/"):
-        shutil.rmtree(folder, ignore_errors=True)
+    """Remove a result that nobody looks at any more, and all that was made of it."""
+    shutil.rmtree(output.parent, ignore_errors=True)

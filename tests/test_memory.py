@@ -1,5 +1,7 @@
 """Short of memory, tiles get smaller, stay so, and the report says it; the result is the same."""
 
+import asyncio
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from photoenhance_ui.batch import Batch
 from photoenhance_ui.catalogue import Role
 from photoenhance_ui.engine import Engine
 from photoenhance_ui.errors import MemoryExhausted
@@ -24,7 +27,8 @@ from photoenhance_ui.plan import (
 )
 from photoenhance_ui.request import RESAMPLE_ONLY, Faces, Request
 from photoenhance_ui.settings import TILE_LADDER_PX, Settings
-from tests.conftest import skimage_photo
+from photoenhance_ui.storage import Workspace
+from tests.conftest import PhotoMaker, skimage_photo
 from tests.stand_ins import LARGE, StandInNetworks
 from tests.test_enhancer import face_at
 
@@ -141,6 +145,32 @@ def test_little_memory_at_the_start_gives_smaller_tiles_at_once(
     expected = {100_000: (), 200: warning(192), 1: warning(128)}[megabytes]
     assert rendered(enhanced(engine)).warnings == expected
     engine.close()
+
+
+def test_the_seconds_tell_also_of_what_was_begun_in_vain(
+    engine: Engine, networks: StandInNetworks, settings: Settings, tmp_path: Path,
+    photo_file: PhotoMaker,
+) -> None:  # fmt: skip
+    machine = SmallMachine(320)
+
+    def slow(work: Work) -> None:
+        if not machine.refused:
+            time.sleep(0.5)
+        machine(work)
+
+    networks.hook = slow
+    batch = Batch(engine, "me", WISH, Workspace(tmp_path / "batches").new_batch(), settings)
+    batch.add(photo_file("astronaut", 500))
+
+    async def run() -> None:
+        async for _ in batch.changes():
+            pass
+
+    asyncio.run(asyncio.wait_for(run(), timeout=60))
+    (row,) = batch.rows
+    assert row.warnings == warning(256)
+    assert row.seconds is not None
+    assert row.seconds >= 0.5
 
 
 # Sizes of tiles

@@ -1,6 +1,7 @@
 """What is made of a finished photo later: faces blended anew, other formats, the departure."""
 
 import asyncio
+import errno
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from PIL import Image
 
 from photoenhance_ui.batch import Batch
 from photoenhance_ui.engine import Engine
-from photoenhance_ui.errors import InvalidOption, PhotoMissing
+from photoenhance_ui.errors import DiskFull, InvalidOption, PhotoMissing
 from photoenhance_ui.events import State
 from photoenhance_ui.geometry import Region
 from photoenhance_ui.kept import KeptParts
@@ -130,10 +131,12 @@ def test_strengths_that_cannot_be_are_refused_and_change_nothing(
 def test_only_the_last_two_versions_are_there(begin: Begin, photo_file: PhotoMaker) -> None:
     batch = begin()
     photo_id = finished(batch, photo_file("astronaut", 120))
-    versions = [output(batch, photo_id)]
+    versions, maps = [output(batch, photo_id)], [batch.departure(photo_id)]
     for strength in (0.1, 0.2, 0.3):
         versions.append(Path(batch.blend_again(photo_id, [strength] * 2).output or ""))
-    assert [path.exists() for path in versions] == [False, False, True, True]
+        maps.append(batch.departure(photo_id))
+    for paths in (versions, maps):
+        assert [path.exists() for path in paths] == [False, False, True, True]
     assert {len(path.parts) for path in versions[1:]} == {len(versions[0].parts) + 1}
     assert {path.parent.name for path in versions} == {photo_id}
 
@@ -162,6 +165,29 @@ def test_what_went_with_its_batch_is_told(
         batch.saved_as(photo_id, OutputFormat.PNG, 95, True)
     with pytest.raises(PhotoMissing):
         batch.departure(photo_id)
+
+
+def test_a_full_disk_is_told_in_a_sentence_and_changes_nothing(
+    begin: Begin, photo_file: PhotoMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = begin()
+    photo_id = finished(batch, photo_file("astronaut", 120))
+    row, here = batch.row(photo_id), sorted(output(batch, photo_id).parent.iterdir())
+    write = Path.write_bytes
+
+    def half(path: Path, content: bytes) -> int:
+        write(path, content[: len(content) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    with pytest.raises(DiskFull):
+        batch.blend_again(photo_id, [1, 1])
+    with pytest.raises(DiskFull):
+        batch.departure(photo_id)
+    assert batch.row(photo_id) == row
+    assert sorted(output(batch, photo_id).parent.iterdir()) == here
+    with pytest.raises(DiskFull):
+        batch.saved_as(photo_id, OutputFormat.TIFF, 95, True)
 
 
 def test_a_photo_that_is_not_finished_has_nothing(
