@@ -109,6 +109,7 @@ class Engine:
         self._scheduler = Scheduler()
         self._closed = False
         self._changed = threading.Condition()
+        self._arriving = threading.Lock()
         self._lane = threading.Thread(target=self._work, name="engine-lane", daemon=True)
         self._lane.start()
 
@@ -160,7 +161,8 @@ class Engine:
 
     def networks_arrived(self) -> None:
         """Look for new network files, load them, and use them from the next batch on."""
-        self._networks.refresh(weights.installed(self._settings))
+        with self._arriving:  # or who looked first tells last, of files that are fewer
+            self._networks.refresh(weights.installed(self._settings))
 
     def close(self) -> None:
         """Stop the lane; photos that wait or are worked on fail with EngineStopped."""

@@ -1,7 +1,8 @@
 """The real engine with the built-in network: isolation, bound, cancel, sameness."""
 
+import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from photoenhance_ui.photo import Photo
 from photoenhance_ui.plan import choose_networks
 from photoenhance_ui.request import Request
 from photoenhance_ui.settings import Settings
+from photoenhance_ui.weights import BUILTIN_FILE, Installed
 from tests.conftest import skimage_photo
 from tests.hooked import HookedNetworks
 
@@ -219,6 +221,28 @@ def test_open_engine_has_the_built_in_network_in_an_empty_folder(tmp_path: Path)
     with open_engine(Settings(device="cpu", offline=True, weights_dir=tmp_path)) as engine:
         assert "builtin" in engine.facts().upscalers
         assert isinstance(last(begin(engine, "1")), Rendered)
+
+
+def test_of_files_that_arrive_at_once_none_is_forgotten(
+    engine: Engine, networks: HookedNetworks, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refresh, first_looked, second_done = networks.refresh, threading.Event(), threading.Event()
+
+    def slowly(files: Mapping[str, Installed]) -> None:
+        if not first_looked.is_set():
+            first_looked.set()
+            second_done.wait(timeout=1)  # as where loading takes long
+        refresh(files)
+
+    monkeypatch.setattr(networks, "refresh", slowly)
+    first = threading.Thread(target=engine.networks_arrived)
+    first.start()
+    assert first_looked.wait(timeout=60)
+    shutil.copy(BUILTIN_FILE, settings.weights_dir / "mine.safetensors")
+    engine.networks_arrived()
+    second_done.set()
+    first.join(timeout=60)
+    assert "mine" in engine.facts().upscalers
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.5, 3.0, 8.0])

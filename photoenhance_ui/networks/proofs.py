@@ -172,10 +172,27 @@ def _upscaler_forms(upscaler: CompiledUpscaler, denoise: float) -> Iterator[tupl
 def likeness_db(
     exact: Upscaler, fast: Upscaler, denoise: float, pictures: Sequence[Picture]
 ) -> tuple[float, float]:
-    """Mean and worst PSNR in dB between two upscalers' results, at most 99 each."""
-    values = [
-        _psnr(exact(picture[None], denoise), fast(picture[None], denoise)) for picture in pictures
-    ]
+    """Mean and worst PSNR in dB between two upscalers' results, at most 99 each.
+
+    0 where the fast one gives no picture.
+    """
+    return _likeness_db(
+        lambda picture: exact(picture, denoise), lambda picture: fast(picture, denoise), pictures
+    )
+
+
+def _likeness_db(
+    exact: Callable[[Pixels], Pixels],
+    fast: Callable[[Pixels], Pixels],
+    pictures: Sequence[Picture],
+) -> tuple[float, float]:
+    expected = [exact(picture[None]) for picture in pictures]
+    try:
+        values = [
+            _psnr(one, fast(picture[None])) for one, picture in zip(expected, pictures, strict=True)
+        ]
+    except NetworkFailed:
+        return 0.0, 0.0
     return float(np.mean(values)), min(values)
 
 
@@ -274,12 +291,7 @@ def prove_restorer(restorer: CompiledRestorer) -> Proof:
 
 def restorers_likeness_db(exact: FaceRestorer, fast: FaceRestorer) -> tuple[float, float]:
     """Mean and worst PSNR in dB of restored faces; 0 where the fast one gives no picture."""
-    expected = [exact(face[None]) for face in faces()]
-    try:
-        values = [_psnr(one, fast(face[None])) for one, face in zip(expected, faces(), strict=True)]
-    except NetworkFailed:
-        return 0.0, 0.0
-    return float(np.mean(values)), min(values)
+    return _likeness_db(exact, fast, faces())
 
 
 def prove_parser(parser: CompiledParser) -> Proof:

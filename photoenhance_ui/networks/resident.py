@@ -293,12 +293,16 @@ class Networks:
 
 def _fast_in_torch(role: Role, found: Installed, exact: Any, placement: Placement) -> Any:
     """A face network in bfloat16 where it passes its test; GFPGAN's values overflow in float16."""
-    with errors_told(found.name):
-        if role is Role.RESTORER:
-            restorer = load_restorer(found, placement)
-            return restorer if is_near(*restorers_likeness_db(exact, restorer)) else exact
-        parser = load_parser(found, placement)
-        return parser if parsers_likeness_db(exact, parser) >= LEAST_BLENDED_DB else exact
+    try:
+        with errors_told(found.name):
+            if role is Role.RESTORER:
+                restorer = load_restorer(found, placement)
+                return restorer if is_near(*restorers_likeness_db(exact, restorer)) else exact
+            parser = load_parser(found, placement)
+            return parser if parsers_likeness_db(exact, parser) >= LEAST_BLENDED_DB else exact
+    except NetworkFailed:  # not every GPU computes in bfloat16
+        log.warning("fast_form_failed name=%s", found.name)
+        return exact
 
 
 def _companion(found: Installed, installed: Mapping[str, Installed]) -> Installed | None:

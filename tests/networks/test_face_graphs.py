@@ -163,3 +163,17 @@ def test_on_a_gpu_faces_run_in_bfloat16_where_they_pass(
     assert fast is not exact
     parser = compile_parser(installed(folder, PARSENET_FILE))
     assert _fast_in_torch(Role.PARSER, installed(folder, PARSENET_FILE), parser, half) is parser
+
+
+def test_a_device_that_cannot_compute_in_bfloat16_restores_exactly(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("photoenhance_ui.networks.proofs.faces", lambda: [face()[0]])
+    nowhere = Placement(torch.device("meta"), torch.bfloat16)  # it refuses to give values
+    for role, file, compile_it in (
+        (Role.RESTORER, GFPGAN_FILE, compile_restorer),
+        (Role.PARSER, PARSENET_FILE, compile_parser),
+    ):
+        found = installed(folder, file)
+        exact = compile_it(found)
+        assert _fast_in_torch(role, found, exact, nowhere) is exact

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from photoenhance_ui.errors import NetworkFailed
 from photoenhance_ui.networks.compiled import CompiledUpscaler, has_bfloat16
 from photoenhance_ui.networks.proofs import (
     CROP_PX,
@@ -19,6 +20,7 @@ from photoenhance_ui.networks.proofs import (
     prove_upscaler,
 )
 from photoenhance_ui.networks.upscalers import compile_upscaler
+from photoenhance_ui.photo import Pixels
 from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
 from tests.conftest import skimage_photo
 
@@ -99,6 +101,15 @@ def test_a_form_that_is_too_coarse_does_not_pass(upscaler: CompiledUpscaler, pro
     mean_db, worst_db = likeness_db(upscaler, fast, 0.0, crops(4, 2))
     assert worst_db < LEAST_WORST_DB
     assert not is_near(mean_db, worst_db)
+
+
+def test_a_form_that_gives_no_picture_does_not_pass_and_fails_nothing(
+    upscaler: CompiledUpscaler,
+) -> None:
+    def fast(images: Pixels, denoise: float) -> Pixels:
+        raise NetworkFailed("No picture.")
+
+    assert likeness_db(upscaler, fast, 0.0, crops(1, 2)) == (0, 0)  # type: ignore[arg-type]
 
 
 @pytest.mark.skipif(not has_bfloat16(), reason="this processor has no bfloat16")
