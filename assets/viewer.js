@@ -18,7 +18,7 @@ const bar = (...parts) => { const node = make("div", "pe-tools"); node.append(..
 // State: which photo, how it is looked at, and where.
 let asked = 0, photo = null, shown = null, mode = "slider", split = 0.5, opener = null;
 let zoom = 1, left = 0, top = 0, fitted = true;
-let blending = false, blendAgain = false;
+let blending = false, blendAgain = false, mapAsked = false;
 
 // Parts.
 const title = make("h2"), close = button("close", () => dialog.close());
@@ -106,17 +106,19 @@ const look = (kind) => {
   stage.dataset.way = stage.clientWidth >= stage.clientHeight ? "wide" : "high";
   for (const choice of modes.children) choice.ariaPressed = String(choice.dataset.mode === kind);
   position.hidden = kind !== "slider";
-  if (kind === "map" && shown && !shown.map) ask("map_photo");
+  if (kind === "map" && shown && !shown.map && !mapAsked && !blending) {
+    mapAsked = true;
+    ask("map_photo");
+  }
   if (fitted) fit(); else keepInside();
 };
 
 // Asking and showing.
 const word = (key) => props.value?.words?.[key] ?? "";
-const busy = (is) => { wait.textContent = is ? word("loading") : ""; };
-const ask = (event, more = {}) => { asked += 1; busy(true); trigger(event, { photo, asked, ...more }); };
+const ask = (event, more = {}) => { asked += 1; wait.textContent = word("loading"); trigger(event, { photo, asked, ...more }); };
 const open = (id) => {
   if (!dialog.open) { opener = document.activeElement; dialog.showModal(); stage.focus(); }
-  photo = id; shown = null; fitted = true;
+  photo = id; shown = null; fitted = true; mapAsked = blending = blendAgain = false;
   for (const image of Object.values(images)) image.removeAttribute("src");
   boxes.replaceChildren(); faces.replaceChildren(); title.textContent = "";
   if (mode === "map") mode = "slider";
@@ -138,7 +140,7 @@ const show = () => {
   if (!value?.photo || value.photo !== photo || value.asked !== asked || !dialog.open) return;
   const isNew = shown?.photo !== photo;
   shown = value;
-  busy(false);
+  wait.textContent = value.message; // Gradio's own messages would lie behind the dialog
   title.textContent = value.name;
   for (const name of ["before", "after", "map"]) {
     const address = value[name];
@@ -161,6 +163,7 @@ const strengths = () => [...faces.querySelectorAll(".pe-face")].map((line) => {
 const blend = () => {
   if (blending) { blendAgain = true; return; }
   blending = true;
+  mapAsked = false;
   ask("blend_photo", { strengths: strengths() });
 };
 const blended = () => {
@@ -171,7 +174,6 @@ const blended = () => {
 };
 const drawFaces = () => {
   boxes.replaceChildren(); faces.replaceChildren();
-  blending = blendAgain = false;
   if (!shown.faces.length) return;
   const all = (on) => () => {
     for (const box of faces.querySelectorAll("input[type=checkbox]")) box.checked = on;
@@ -252,6 +254,6 @@ dialog.addEventListener("close", () => {
 });
 new ResizeObserver(() => { if (dialog.open && shown) look(mode); }).observe(stage);
 document.addEventListener("pe-open", (event) => open(event.detail));
-watch("value", () => { show(); blended(); });
+watch("value", () => { blended(); show(); });
 look(mode);
 speak();

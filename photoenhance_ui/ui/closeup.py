@@ -48,6 +48,7 @@ def closeup(
         "before": None if before is None else file_address(before),
         "after": None if after is None else file_address(after),
         "map": None,
+        "message": "",
         "faces": _faces(batch, photo_id, before, settings),
     }
 

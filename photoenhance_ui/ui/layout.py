@@ -50,6 +50,15 @@ QUICK: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_prog
 OFTEN: dict[str, Any] = {**QUICK, "trigger_mode": "multiple"}
 """For what a person may do again before the first answer is there."""
 
+TELLS: dict[str, Any] = {
+    "concurrency_id": "tells",
+    "concurrency_limit": 20,
+    "api_visibility": "private",
+    "show_progress": "hidden",
+    "trigger_mode": "multiple",
+}
+"""For what may have to tell something in passing, which Gradio does only from its queue."""
+
 
 @dataclass(frozen=True)
 class Controls:
@@ -269,7 +278,7 @@ def _wire_batch(page: Page, screen: Screen, handlers: int) -> None:
         page.take,
         [controls.photos, token, *controls.options.values()],
         [controls.photos, *view.components],
-        **QUICK,
+        **{**TELLS, "trigger_mode": "once"},
     )
     taken.success(None, None, None, js=SHOW_BATCH_JS, **QUICK)
     again = view.retry.click(page.retry, token, view.components, **QUICK)
@@ -311,8 +320,7 @@ def _wire_networks(page: Page, screen: Screen) -> None:
     networks.panel.expand(page.networks, None, networks.table, **QUICK)
     networks.table.fetch_network(page.fetch_network, None, networks.table, **OFTEN)
     taken = networks.own.upload(
-        page.take_network, networks.own, [networks.own, networks.table],
-        api_visibility="private", show_progress="hidden",
+        page.take_network, networks.own, [networks.own, networks.table], **TELLS,
     )  # fmt: skip
     upscaler = controls.options["upscaler"]
     taken.success(page.upscalers, None, upscaler, **QUICK)

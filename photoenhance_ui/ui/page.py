@@ -97,9 +97,11 @@ class Page:
         return gr.Error(say(key), title=say("error"), print_exception=False)
 
     def _failed(self, error: PhotoEnhanceError, request: gr.Request) -> gr.Error:
-        say = self.say(request)
-        told = say.reason(error.code, error.sentence)
-        return gr.Error(told, title=say("error"), print_exception=False)
+        told = self._reason(error, request)
+        return gr.Error(told, title=self.say(request)("error"), print_exception=False)
+
+    def _reason(self, error: PhotoEnhanceError, request: gr.Request) -> str:
+        return self.say(request).reason(error.code, error.sentence)
 
     # Working
 
@@ -221,12 +223,11 @@ class Page:
     ) -> dict[str, Any]:
         """The same, with the picture of where it departs from its original."""
         batch, photo_id = self._photo(event, token, request)
-        try:
-            departs = batch.departure(photo_id)
-        except PhotoEnhanceError as error:
-            raise self._failed(error, request) from error
         shown = self._closeup(batch, photo_id, event, request)
-        return {**shown, "map": file_address(departs)}
+        try:
+            return {**shown, "map": file_address(batch.departure(photo_id))}
+        except PhotoEnhanceError as error:
+            return {**shown, "message": self._reason(error, request)}
 
     def blend_photo(self, event: gr.EventData, token: str | None, request: gr.Request) -> Updates:
         """The faces blended anew, each as strong as told; the viewer, then the whole view."""
@@ -234,12 +235,13 @@ class Page:
         strengths = _told(event, "strengths")
         if not _are_shares(strengths):
             raise self._error("gone", request)
+        message = ""
         try:
             batch.blend_again(photo_id, strengths)
         except PhotoEnhanceError as error:
-            raise self._failed(error, request) from error
+            message = self._reason(error, request)
         shown = self._closeup(batch, photo_id, event, request)
-        return shown, *self._view(batch, self.say(request))
+        return {**shown, "message": message}, *self._view(batch, self.say(request))
 
     def _closeup(
         self, batch: Batch, photo_id: str, event: gr.EventData, request: gr.Request

@@ -74,9 +74,9 @@ def summary_html(rows: Sequence[Row], left_s: float | None, say: Texts) -> str:
 
 
 def common_warnings(rows: Sequence[Row]) -> tuple[str, ...]:
-    """What every finished photo is warned of is said once; with one photo, in its card."""
+    """What every finished photo is warned of is said once; of a photo alone, in its card."""
     finished = [row.warnings for row in rows if row.state is State.DONE]
-    if len(finished) < 2:
+    if len(rows) < 2 or not finished:
         return ()
     return tuple(line for line in finished[0] if all(line in others for others in finished))
 

@@ -1,10 +1,13 @@
 """Faces and drafts on the page; the networks are stand-ins, the rest is real."""
 
 import hashlib
+import re
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -23,14 +26,16 @@ class Faced:
     """A page whose networks find two faces in every photo."""
 
     url: str
+    files: Path
     networks: StandInNetworks = field(repr=False)
 
 
 @pytest.fixture(scope="module")
 def faced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faced]:
     networks = StandInNetworks(TWO)
-    with serving_on(lambda *_: networks, tmp_path_factory.mktemp("faced")) as (running, _):
-        yield Faced(running.url, networks)
+    folder = tmp_path_factory.mktemp("faced")
+    with serving_on(lambda *_: networks, folder) as (running, _):
+        yield Faced(running.url, folder / "files", networks)
 
 
 @contextmanager
@@ -127,3 +132,27 @@ def test_a_draft_is_shown_as_one_until_the_final_comes(
     finally:
         may_go_on.set()
         faced.networks.hook = lambda work: None
+
+
+def test_what_changed_follows_the_faces(
+    browser: Browser, faced: Faced, photo_file: PhotoMaker
+) -> None:
+    with looked_at(browser, faced, DESKTOP, photo_file) as (_, viewer):
+        viewer.get_by_role("button", name="What changed").click()
+        shown = viewer.locator(".pe-pane-map img")
+        expect(shown).to_have_attribute("src", re.compile("_departure"))
+        before = shown.get_attribute("src") or ""
+        viewer.get_by_role("button", name="None").click()
+        expect(shown).to_have_attribute("src", re.compile("_departure"))
+        expect(shown).not_to_have_attribute("src", before)
+
+
+def test_faces_that_are_kept_no_more_are_told_of(
+    browser: Browser, faced: Faced, photo_file: PhotoMaker
+) -> None:
+    with looked_at(browser, faced, DESKTOP, photo_file) as (_, viewer):
+        for part in faced.files.glob("batches/*/kept/*"):
+            shutil.rmtree(part)
+        viewer.get_by_role("checkbox", name="Face 1").uncheck()
+        expect(viewer.locator(".pe-wait")).to_contain_text("are not kept")
+        expect(viewer.locator(".pe-wait")).to_be_visible()

@@ -221,3 +221,16 @@ def test_where_all_fail_the_page_says_what_can_be_done(desktop: Page, tmp_path: 
     expect_states(desktop, failed=1)
     expect(desktop.locator("#pe-summary")).to_contain_text("No photo could be finished")
     expect(desktop.locator("button#pe-zip")).to_be_hidden()
+
+
+def test_photos_that_ask_for_something_else_are_told_that_they_joined(
+    desktop: Page, served: Served, photo_file: PhotoMaker
+) -> None:
+    served.networks.hold()
+    enhance(desktop, photo_file("chelsea"))
+    expect_states(desktop, working=1)
+    desktop.locator("#pe-presets label", has_text="Illustrations").click()
+    enhance(desktop, photo_file("coffee"))
+    expect(desktop.get_by_text("joined the running batch")).to_be_visible()
+    served.networks.release()
+    expect_states(desktop, done=2)
