@@ -80,7 +80,7 @@ class Change:
 
 @dataclass(eq=False)
 class _Entry:
-    """One photo of the batch. Its row is changed by the reader alone, or while nobody reads."""
+    """One photo of the batch. Until it is settled, the reader alone changes its row."""
 
     id: str
     name: str
@@ -612,11 +612,12 @@ class Batches:
         """The batch that photos with this request join, else a new one from ``begin``."""
         with self._lock:
             batch = self._batches.get(owner)
-            if batch is None or not batch.takes(request):
-                if batch is not None:
-                    batch.leave()
-                batch = self._batches[owner] = begin()
-            return batch
+            if batch is not None and batch.takes(request):
+                return batch
+            self._batches[owner] = begin()
+            if batch is not None:
+                batch.leave()
+            return self._batches[owner]
 
     def restore(self, batches: Iterable[Batch]) -> None:
         """Take up what an earlier program left, the oldest first: an owner's newest is kept."""

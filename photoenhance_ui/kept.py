@@ -8,6 +8,7 @@ import logging
 import os
 import shutil
 import uuid
+import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ MOST_KEPT_BYTES = 2_000_000_000
 """Of one batch; the parts of photos beyond it are not kept."""
 BACKGROUND, FACES = "background.kept", "faces.kept"
 """Names that nothing shows in a browser: a PNG and an NPZ."""
-_DAMAGE = (OSError, ValueError, KeyError, BadZipFile, cv2.error)
+_DAMAGE = (OSError, ValueError, KeyError, BadZipFile, zlib.error, cv2.error)
 
 
 @dataclass(frozen=True)

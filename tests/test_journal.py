@@ -1,6 +1,7 @@
 """Batches outlive the program; whatever a journal says, only files of its batch are believed."""
 
 import asyncio
+import errno
 import json
 import stat
 from collections.abc import Callable, Iterator
@@ -192,6 +193,22 @@ def test_what_was_left_or_replaced_does_not_come_back(start: Start, photo_file: 
     again.batches.clear(OWNER)
     restored.blend_again(photo_id, [0.0])  # a page that is still open
     assert start().batches.current(OWNER) is None
+
+
+def test_what_could_not_be_replaced_comes_back(start: Start, photo_file: PhotoMaker) -> None:
+    def full_disk() -> Batch:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    server = start()
+    batch = server.open()
+    batch.add(photo_file("astronaut", 100))
+    run(batch)
+    with pytest.raises(OSError, match="No space"):
+        server.batches.open_for(OWNER, replace(WISH, scale=2), full_disk)
+    assert server.batches.current(OWNER) is batch
+    restored = start().batches.current(OWNER)
+    assert restored is not None
+    assert restored.rows == batch.rows
 
 
 def test_an_owner_with_two_journals_gets_the_newer_batch(

@@ -66,9 +66,14 @@ def test_what_is_not_there_or_damaged_is_not_given(tmp_path: Path) -> None:
     assert kept.boxes("1") == ()
     kept.put("1", first)
     path = tmp_path / "1" / FACES
-    path.write_bytes(path.read_bytes()[:1000])
-    assert kept.get("1", first.photo) is None
-    assert kept.boxes("1") == ()
+    whole = path.read_bytes()
+    boxes = whole.index(b"boxes.npy") + len(b"boxes.npy")
+    extra = int.from_bytes(whole[boxes - 11 : boxes - 9], "little")
+    no_block = whole[: boxes + extra] + b"\xff" + whole[boxes + extra + 1 :]
+    for damaged in (whole[:1000], no_block):
+        path.write_bytes(damaged)
+        assert kept.get("1", first.photo) is None
+        assert kept.boxes("1") == ()
 
 
 def test_without_room_nothing_is_kept_and_nothing_is_left_behind(tmp_path: Path) -> None:
