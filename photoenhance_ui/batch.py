@@ -362,7 +362,7 @@ class Batch:
             before = self._finished_photo(photo_id)
             row = before.blended(strengths)
             if entry.outdated is not None:
-                remove_version(entry.outdated)
+                remove_version(photo_id, entry.outdated)
             entry.outdated, entry.strengths, entry.row = before.output, tuple(strengths), row
             self._write_journal()
         return row

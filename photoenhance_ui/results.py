@@ -154,6 +154,7 @@ def is_lossless(path: Path) -> bool:
     return path.suffix in (".png", ".tiff")
 
 
-def remove_version(output: Path) -> None:
-    """Remove a result that nobody looks at any more, and all that was made of it."""
+def remove_version(photo_id: str, output: Path) -> None:
+    """Remove a photo's result that nobody looks at any more, and all that was made of it."""
+    assert output.parent.name == photo_id, "it lies in a folder of the photo's own"
     shutil.rmtree(output.parent, ignore_errors=True)
