@@ -391,3 +391,18 @@ def test_closing_is_quick_and_installs_nothing_more(
         thread.join(timeout=10)
     assert background.installed == []
     assert visible(folder) == ["one.pth.part"]
+
+
+def test_what_is_asked_for_later_comes_beside_the_others_and_only_once(
+    server: FileServer, background: Background
+) -> None:
+    server.faults.append(Fault.WAITS)
+    first, later = (published(server.url, name=name) for name in ("first", "later"))
+    background.downloads.start([first])
+    wait_until(lambda: background.phases() == {"first": DownloadPhase.LOADING})
+    background.downloads.start([first, later])
+    wait_until(lambda: background.phases()["later"] is DownloadPhase.DONE)
+    assert background.phases()["first"] is DownloadPhase.LOADING, "not begun anew"
+    server.release()
+    background.wait()
+    assert len(server.ranges_asked) == 2
