@@ -399,7 +399,7 @@ def test_what_is_asked_for_later_comes_beside_the_others_and_only_once(
     server.faults.append(Fault.WAITS)
     first, later = (published(server.url, name=name) for name in ("first", "later"))
     background.downloads.start([first])
-    wait_until(lambda: background.phases() == {"first": DownloadPhase.LOADING})
+    wait_until(lambda: len(server.ranges_asked) == 1)
     background.downloads.start([first, later])
     wait_until(lambda: background.phases()["later"] is DownloadPhase.DONE)
     assert background.phases()["first"] is DownloadPhase.LOADING, "not begun anew"

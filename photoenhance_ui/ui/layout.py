@@ -153,10 +153,9 @@ def _screen(page: Page, labels: Labels) -> Screen:
     kept_language = gr.BrowserState(None, storage_key=LANGUAGE_KEY, secret=secret)
     with gr.Row(elem_id="pe-top"):
         labels.make(gr.HTML, lambda say: {"value": _header_html(say)}, elem_id="pe-header")
-        language = labels.make(
-            gr.Radio,
-            lambda say: {"label": say("language")},
-            choices=LANGUAGES, value=LANGUAGES[0][1], elem_id="pe-language", container=False,
+        language = gr.Radio(
+            LANGUAGES, value=LANGUAGES[0][1], label="Language · 语言", container=False,
+            elem_id="pe-language",
         )  # fmt: skip
     with gr.Row(elem_id="pe-main"):
         with gr.Column(scale=1, min_width=320, elem_id="pe-controls"):
@@ -332,22 +331,28 @@ def _wire_page(blocks: gr.Blocks, page: Page, screen: Screen, labels: Labels) ->
     token, language, controls, view = screen.token, screen.language, screen.controls, screen.view
     networks = screen.networks
 
-    def texts(spoken: str) -> list[Any]:
-        return labels.updates(texts_in(spoken))
+    def greet(token: str | None, kept: str | None, request: gr.Request) -> list[Any]:
+        known, spoken = page.greet(token, kept, request)
+        return [known, spoken, *labels.updates(texts_in(spoken))]
+
+    def speak(chosen: str, request: gr.Request) -> list[Any]:
+        spoken = page.speak(chosen, request)
+        return [spoken, *labels.updates(texts_in(spoken))]
 
     def read(begun: Any) -> None:
-        """Everything that is to be read, once the language is settled."""
+        """What handlers tell, once the language is settled."""
         begun.success(None, language, None, js=SPEAK_JS, **QUICK)
-        begun.success(texts, language, labels.components, **QUICK)
-        begun.success(page.banner, None, screen.banner, **QUICK)
         begun.success(page.view, token, view.components, **QUICK)
+        begun.success(page.banner, None, screen.banner, **QUICK)
         begun.success(page.networks, None, networks.table, **QUICK)
         begun.success(page.networks_hint, None, [networks.own, networks.hint], **QUICK)
 
-    opened = blocks.load(page.greet, [token, screen.kept_language], [token, language], **QUICK)
+    opened = blocks.load(
+        greet, [token, screen.kept_language], [token, language, *labels.components], **QUICK
+    )
     read(opened)
     opened.success(page.saving, token, controls.saving, **QUICK)
-    chosen = language.input(page.speak, language, screen.kept_language, **QUICK)
+    chosen = language.input(speak, language, [screen.kept_language, *labels.components], **QUICK)
     read(chosen)
     blocks.unload(page.leave)
     clock = gr.Timer(BANNER_EVERY_S)

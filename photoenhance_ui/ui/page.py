@@ -62,9 +62,10 @@ class Page:
 
     # Whose it is, and in which language
 
-    def greet(self, token: str | None, kept: str | None, request: gr.Request) -> Updates:
+    def greet(self, token: str | None, kept: str | None, request: gr.Request) -> tuple[str, str]:
         """A page opens: a token for a browser that has none, and its language."""
-        known = token if self.service.owners.knows(token) else self.service.owners.new_token()
+        owners = self.service.owners
+        known = token if token is not None and owners.knows(token) else owners.new_token()
         return known, self.speak(kept or _accepted(request), request)
 
     def speak(self, language: str, request: gr.Request) -> str:

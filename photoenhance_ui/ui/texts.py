@@ -23,7 +23,6 @@ _ENGLISH: Mapping[str, str] = MappingProxyType(
         "title": "PhotoEnhance",
         "tagline": "Make photos that are small, blurred, noisy or old better.",
         "private": "Nothing leaves this machine.",
-        "language": "Language",
         # Choosing
         "photos": "Your photos",
         "drop": "Drop photos here, or tap to choose",
@@ -219,7 +218,6 @@ _CHINESE: Mapping[str, str] = MappingProxyType(
         "title": "PhotoEnhance",
         "tagline": "让小、糊、噪点多或老旧的照片变得更好。",
         "private": "照片不会离开这台机器。",
-        "language": "语言",
         "photos": "您的照片",
         "drop": "把照片拖到这里，或点按选择",
         "drop.kinds": "JPEG、PNG、WebP、HEIC、AVIF、TIFF",
