@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from photoenhance_ui.batch import Batch
 from photoenhance_ui.catalogue import CATALOGUE
 from photoenhance_ui.errors import PhotoEnhanceError
 from photoenhance_ui.events import State
-from photoenhance_ui.request import OPTIONS, OutputFormat, preset_options
+from photoenhance_ui.request import OPTIONS, OutputFormat, Request, preset_options
 from photoenhance_ui.storage import write_zip
 from photoenhance_ui.ui.api import address_of, request_from
 from photoenhance_ui.ui.closeup import closeup
@@ -119,6 +119,7 @@ class Page:
         if not paths:
             raise self._error("no_photos", request)
         wish = request_from(dict(zip((o.name for o in OPTIONS), options, strict=True)))
+        wish = _as_saved_in(self._batch(token, request), wish)
         batch = self.service.open_batch(self._owner(token, request), wish)
         if batch.request != wish:
             gr.Info(say("joined"), title=say("info"))
@@ -369,6 +370,17 @@ class Page:
                     say("networks.own.refused", name=name, reason=refusal), title=say("error")
                 )
         return None, self.networks(request)
+
+
+def _as_saved_in(batch: Batch | None, wish: Request) -> Request:
+    """The wish, written as the batch's results are: how one is kept is decided at the download.
+
+    So photos join a batch that differs in that alone, and what is there stays in view.
+    """
+    if batch is None:
+        return wish
+    joining = replace(wish, **{name: getattr(batch.request, name) for name in SAVED})
+    return joining if batch.takes(joining) else wish
 
 
 def _accepted(request: gr.Request) -> Language:

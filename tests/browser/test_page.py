@@ -101,6 +101,9 @@ def test_one_is_downloaded_as_it_is_or_in_another_format(
     with desktop.expect_download() as download:
         desktop.locator(".pe-card").get_by_role("button", name="Download").click()
     assert download.value.suggested_filename.startswith("chelsea_enhanced.jp")
+    enhance(desktop, photo_file("coffee"))
+    expect_states(desktop, done=2)
+    assert {Path(name).suffix for name in zipped(desktop, "zip")} == {".jpg"}
 
 
 def test_all_or_the_chosen_ones_come_as_one_zip(desktop: Page, photo_file: PhotoMaker) -> None:

@@ -2,10 +2,11 @@
 
 import re
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.conftest import enhance, expect_states
+from tests.browser.conftest import PHONE, enhance, expect_states, opened
 from tests.conftest import PhotoMaker
+from tests.served import Served
 
 
 def looked_at(page: Page, photo_file: PhotoMaker) -> Locator:
@@ -98,3 +99,32 @@ def test_side_by_side_and_what_changed(page: Page, photo_file: PhotoMaker) -> No
     expect(image(viewer, "map")).to_have_attribute("src", has("_departure"))
     expect(image(viewer, "map")).to_be_visible()
     assert image(viewer, "map").evaluate("image => image.decode().then(() => 1)") == 1
+
+
+def test_two_fingers_zoom_and_one_moves(
+    browser: Browser, served: Served, photo_file: PhotoMaker
+) -> None:
+    with opened(browser, served.url, PHONE, has_touch=True) as page:
+        viewer = looked_at(page, photo_file)
+        shown, stage = image(viewer, "after"), viewer.locator(".pe-stage-area").bounding_box()
+        assert stage is not None
+        x, y = stage["x"] + stage["width"] / 2, stage["y"] + stage["height"] / 2
+        session, fitted = page.context.new_cdp_session(page), width(shown)
+
+        def touch(kind: str, *places: tuple[float, float]) -> None:
+            points = [{"x": px, "y": py, "id": n} for n, (px, py) in enumerate(places)]
+            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+        touch("touchStart", (x - 20, y), (x + 20, y))
+        for apart in (40, 60, 80):
+            touch("touchMove", (x - apart, y), (x + apart, y))
+        touch("touchEnd")
+        zoomed = width(shown)
+        assert zoomed > 2.5 * fitted
+        before = shown.evaluate("image => image.getBoundingClientRect().top")
+        touch("touchStart", (x + 100, y))
+        touch("touchMove", (x + 100, y + 30))
+        touch("touchEnd")
+        after = shown.evaluate("image => image.getBoundingClientRect().top")
+        assert abs(after - before - 30) < 2
+        assert abs(width(shown) - zoomed) < 1
