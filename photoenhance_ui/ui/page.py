@@ -119,10 +119,13 @@ class Page:
         if not paths:
             raise self._error("no_photos", request)
         wish = request_from(dict(zip((o.name for o in OPTIONS), options, strict=True)))
-        wish = _as_saved_in(self._batch(token, request), wish)
+        before = self._batch(token, request)
+        wish = _as_saved_in(before, wish)
         batch = self.service.open_batch(self._owner(token, request), wish)
         if batch.request != wish:
             gr.Info(say("joined"), title=say("info"))
+        if before is not None and before is not batch:
+            gr.Info(say("replaced"), title=say("info"))
         for path in paths:
             batch.add(path)
         return None, *self._view(batch, say)

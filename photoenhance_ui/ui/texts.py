@@ -76,6 +76,7 @@ _ENGLISH: Mapping[str, str] = MappingProxyType(
         "error": "That did not work",
         "no_photos": "Choose photos first: drop them in, or tap the field.",
         "joined": "The photos joined the running batch and take its options.",
+        "replaced": "Other options begin a new batch; the earlier results have left the page.",
         "empty.title": "Your better photos appear here",
         "empty": "Each one comes as soon as it is finished, while the others are still being "
         "worked on.",
@@ -267,6 +268,7 @@ _CHINESE: Mapping[str, str] = MappingProxyType(
         "error": "没有成功",
         "no_photos": "请先选择照片：拖进来，或点按上面的框。",
         "joined": "这些照片加入了正在进行的批次，并沿用它的选项。",
+        "replaced": "选项不同，因此开始了新的批次；之前的结果已离开页面。",
         "empty.title": "变好的照片会出现在这里",
         "empty": "每张一完成就会出现，其余的照片继续处理。",
         "empty.nothing": "还没有安装任何网络",
