@@ -46,6 +46,7 @@ class Service:
     batches: Batches = field(default_factory=Batches)
     streams: Streams = field(default_factory=Streams)
     stock: Inventory = field(default_factory=Inventory)
+    _arriving: threading.Lock = field(default_factory=threading.Lock)
 
     def new_batch(self, owner: str, request: Request) -> Batch:
         """A batch with an unguessable folder of its own."""
@@ -79,8 +80,9 @@ class Service:
 
     def networks_arrived(self) -> None:
         """Files in the weights folder changed: the next batch may use them."""
-        self.engine.networks_arrived()
-        self.stock = weights.take_stock(self.settings)
+        with self._arriving:  # or who looked first tells last, of files that are fewer
+            self.engine.networks_arrived()
+            self.stock = weights.take_stock(self.settings)
 
     def status(self) -> dict[str, object]:
         """What ``/status`` answers."""
