@@ -40,14 +40,13 @@ MUON = (
 ADAM = "Adam, a short warm-up, then half a cosine over the time there was"
 
 LIMITS = """\
-- It was trained for a short time on two processor cores that other work shared; it is far from what
-  its architecture can reach. A longer run continues it (below).
+- It was trained on two processor cores that other work shared; what it restores of noisy and
+  compressed photos still grows slowly with training. A longer run continues it (below).
 - It restores edges and takes noise and compression away; it does not invent texture. Hair, grass,
   water and fabric stay soft where the photo no longer holds them. realesr-general-x4v3 looks
   crisper, and is further from the original by the figures above.
-- In a clean photo, fur and film grain are partly taken for noise: on such photos plain Lanczos can
-  still be slightly nearer to the original.
-- Strong blur is only partly undone, and strong coloured noise leaves faint blotches in flat parts.
+- Strong blur is only partly undone. Noise stronger than some 15 levels, or with grains of several
+  pixels, leaves coloured worms and blotches, most to be seen in dark and flat parts.
 - Line drawings and text were hardly in the data: edges there come out less crisp than an
   illustration network's.
 - Faces get no treatment of their own; small ones stay undefined."""
@@ -142,7 +141,13 @@ def _told(damage: Mapping[str, Any]) -> str:
 
 
 def _curve(points: Sequence[Sequence[float]]) -> str:
-    lines = ["| step | minutes | PSNR dB of the photos kept aside |", "|---|---|---|"]
+    lines = [
+        "Photos kept aside, made bad as the recipe of the time did: where it changed (above), values "
+        "before and after do not compare.",
+        "",
+        "| step | minutes | PSNR dB of the photos kept aside |",
+        "|---|---|---|",
+    ]
     lines += [f"| {step:.0f} | {minutes:.0f} | {psnr:.2f} |" for step, minutes, psnr in points]
     return "\n".join(lines)
 
