@@ -142,8 +142,8 @@ def _told(damage: Mapping[str, Any]) -> str:
 
 def _curve(points: Sequence[Sequence[float]]) -> str:
     lines = [
-        "Photos kept aside, made bad as the recipe of the time did: where it changed (above), values "
-        "before and after do not compare.",
+        "Photos kept aside, made bad as the recipe of the time did: where it changed (above), "
+        "values before and after do not compare.",
         "",
         "| step | minutes | PSNR dB of the photos kept aside |",
         "|---|---|---|",
