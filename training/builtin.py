@@ -200,15 +200,17 @@ class Run:
 
 @dataclass(frozen=True)
 class Budget:
-    """How long to train: ends where the first of the two is used up."""
+    """How long to train: so many minutes, or so many steps where those are given.
+
+    By steps a run is the same each time: its rate follows them and not the clock.
+    """
 
     minutes: float = 90.0
     steps: int | None = None
 
     def share(self, seconds: float, steps: int) -> float:
         """The used part, 0 at the start; 1 and above: over."""
-        by_steps = steps / self.steps if self.steps is not None else 0.0
-        return max(seconds / (self.minutes * 60), by_steps)
+        return seconds / (self.minutes * 60) if self.steps is None else steps / self.steps
 
 
 def train(
@@ -287,7 +289,7 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--exclude", type=Path, help="evaluation photos: refuse any overlap")
     parser.add_argument("--state", type=Path, default=Path("state/training"))
     parser.add_argument("--minutes", type=float, default=Budget.minutes, help="of this run")
-    parser.add_argument("--steps", type=int, help="of this run; default: as many as there is time")
+    parser.add_argument("--steps", type=int, help="of this run, in place of minutes")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--raw", type=Path, help="raw weights to resume from without checkpoint")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
