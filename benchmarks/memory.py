@@ -1,10 +1,10 @@
 """How much memory and time large photos and long batches take: ``python -m benchmarks.memory``.
 
-Each case is a process of its own with all networks loaded, so that one's peak is not another's:
-a photo of so many megapixels at scale 2, from file to file (the first also measures the fast forms,
-which is done once on a machine; its start tells what that takes); and a batch of small photos, whose
-resident memory is written down as it goes on. The face networks have seeded random weights at
-full size; general-x4v3 and the detector are the real ones of ``--data``.
+Each case is a process of its own with all networks loaded, so that one's peak is not another's: a
+photo of so many megapixels at scale 2, from file to file; and a batch of small photos, whose
+resident memory is written down as it goes on. The first case's start also measures the fast forms,
+which is done once on a machine. The face networks have seeded random weights at full size;
+general-x4v3 and the detector are the real ones of ``--data``.
 """
 
 import argparse
