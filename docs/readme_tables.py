@@ -18,6 +18,10 @@ from photoenhance_ui.settings import FLAGS, PROJECT_DIR, Flag
 
 README = PROJECT_DIR / "README.md"
 SPEED_RESULTS = PROJECT_DIR / "benchmarks" / "results" / "speed.json"
+LOAD_RESULTS = tuple(
+    PROJECT_DIR / "benchmarks" / "results" / f"{name}.json"
+    for name in ("memory", "cold_start", "page")
+)
 STREAM_RESULTS = PROJECT_DIR / "benchmarks" / "results" / "stream_vs_batch.json"
 
 _BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -168,6 +172,44 @@ def speed_benchmark() -> str:
     )
 
 
+def memory_benchmark() -> str:
+    """Large photos, long batches and the start, as measured last."""
+    memory, start, page = (json.loads(path.read_text()) for path in LOAD_RESULTS)
+    rows = (
+        (
+            f"{case['megapixels']:g}",
+            f"{case['networks'][0]}, {case['faces']} face restored",
+            f"{case['seconds']:.0f} s",
+            f"{case['peak_mb'] / 1000:.1f} GB",
+        )
+        for case in memory["large"]
+    )
+    many, resident = memory["many"], memory["many"]["resident_mb"]
+    return "\n".join(
+        (
+            _table(("megapixels", "what was done", "time", "memory at most"), rows),
+            "",
+            f"Over {many['photos']} small photos resident memory was "
+            f"{resident[0]:.0f} MB after {many['noted_every']} and {resident[-1]:.0f} MB at the "
+            f"end. From the command to a page that answers: {start['later']['page_s']:.1f} s, "
+            f"{start['first']['page_s']:.1f} s the first time on a machine; a first photo of "
+            f"600x400 then takes {start['later']['first_photo_s']:.1f} s. {_page_told(page)}",
+        )
+    )
+
+
+def _page_told(page: dict[str, Any]) -> str:
+    told = page["summary"]
+    first, last = ({k: told[k][part] for k in ("update_ms", "heap_mb")} for part in THIRDS)
+    return (
+        f"While {page['photos']} photos ran through the page it was drawn anew every "
+        f"{first['update_ms']:.0f} ms in the first third and every {last['update_ms']:.0f} in the "
+        f"last, the browser's heap was {first['heap_mb']:.1f} and {last['heap_mb']:.1f} MB, and "
+        f"the slowest click was answered after {told['slowest_response_ms']:.0f} ms."
+    )
+
+
+THIRDS = ("first_third", "last_third")
 SPEED_WAYS = ("reference", "exact", "fast", "default")
 
 TABLES = {
@@ -180,6 +222,7 @@ TABLES = {
     "suffixes": suffixes,
     "speed_benchmark": speed_benchmark,
     "stream_benchmark": stream_benchmark,
+    "memory_benchmark": memory_benchmark,
 }
 
 
