@@ -7,71 +7,34 @@ the API. The first of the runs has nothing remembered of fast forms; the others 
 
 import argparse
 import json
-import os
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 from gradio_client import Client, handle_file
 from PIL import Image
 from skimage import data as sample_photos
 
+from benchmarks.running_app import started_app
 from photoenhance_ui.settings import PROJECT_DIR
 
 RESULTS = PROJECT_DIR / "benchmarks" / "results"
-PATIENCE_S = 300.0
-
-
-def free_port() -> int:
-    """A port on which nobody listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def started_once(folder: Path, photo: Path, more: Sequence[str]) -> dict[str, float]:
     """Seconds until the page answers and until the first photo is there."""
-    port = free_port()
-    command = [
-        sys.executable, "app.py", "--offline", "--port", str(port),
-        "--cache-dir", str(folder / "cache"), *more,
-    ]  # fmt: skip
-    environment = {**os.environ, "GRADIO_TEMP_DIR": str(folder / "files")}
+    flags = ("--offline", "--cache-dir", str(folder / "cache"), *more)
     began = time.perf_counter()
-    with subprocess.Popen(
-        command, cwd=PROJECT_DIR, env=environment, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:  # fmt: skip
-        try:
-            url = f"http://127.0.0.1:{port}/"
-            _wait_for(url, process)
-            answers = time.perf_counter() - began
-            client = Client(url, download_files=False, verbose=False)
-            asked = time.perf_counter()
-            client.predict(handle_file(photo), api_name="/enhance_one")
-            first = time.perf_counter() - asked
-        finally:
-            process.terminate()
+    with started_app(*flags, environment={"GRADIO_TEMP_DIR": str(folder / "files")}) as url:
+        answers = time.perf_counter() - began
+        client = Client(url, download_files=False, verbose=False)
+        asked = time.perf_counter()
+        client.predict(handle_file(photo), api_name="/enhance_one")
+        first = time.perf_counter() - asked
     return {"page_s": round(answers, 2), "first_photo_s": round(first, 2)}
-
-
-def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            urlopen(url, timeout=5).close()
-            return
-        except (URLError, OSError):
-            time.sleep(0.05)
-    raise RuntimeError("The page did not come.")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

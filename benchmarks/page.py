@@ -16,13 +16,9 @@ The first and the last third of the batch stand beside each other; flat means th
 import argparse
 import json
 import platform
-import re
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -34,9 +30,9 @@ from PIL import Image
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 from skimage import data
 
+from benchmarks.running_app import started_app
 from tests.browser.conftest import CHROMIUM, DESKTOP, FLAGS
 
-ROOT = Path(__file__).resolve().parent.parent
 RESULTS = Path(__file__).resolve().parent / "results"
 SAMPLE_PHOTOS = ("astronaut", "chelsea", "coffee", "rocket")
 SIDE_PX = 256
@@ -68,21 +64,6 @@ class Sample:
     heap_mb: float
     nodes: int
     response_ms: float
-
-
-@contextmanager
-def started() -> Iterator[str]:
-    """``app.py`` on a free port, with the built-in network; gives its address."""
-    command = [sys.executable, "app.py", "--offline", "--port", "0"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as app:
-        try:
-            assert app.stdout is not None
-            for line in app.stdout:
-                if address := re.search(r"http://\S+", line):
-                    yield address[0]
-                    break
-        finally:
-            app.terminate()
 
 
 def small_photos(folder: Path, count: int) -> list[Path]:
@@ -186,7 +167,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=200)
     parser.add_argument("--out", type=Path, default=RESULTS / "page.json")
     chosen = parser.parse_args()
-    with started() as address, sync_playwright() as playwright:
+    with started_app("--offline") as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS])
         result = measured(browser, address, chosen.photos)
         browser.close()

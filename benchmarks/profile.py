@@ -12,18 +12,21 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from photoenhance_ui import enhancer
 from photoenhance_ui.codec import Limits, Provenance, faithfulness_db, read_photo, write_photo
+from photoenhance_ui.engine import plan_for
+from photoenhance_ui.enhancer import blend
 from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.networks.resident import Networks
-from photoenhance_ui.plan import choose_networks, make_plan, wants_fast
+from photoenhance_ui.plan import choose_networks
 from photoenhance_ui.request import Request
 from photoenhance_ui.settings import PROJECT_DIR, Settings, parse_settings
 from photoenhance_ui.weights import installed
+from tests.driver import enhanced
 
 RESULTS = PROJECT_DIR / "benchmarks" / "results"
 Seconds = dict[str, float]
@@ -45,30 +48,32 @@ class Clock:
             self.seconds[name] += time.perf_counter() - began
 
 
+@dataclass(frozen=True)
+class Clocked:
+    """The networks, each with a stage of its own."""
+
+    networks: Networks
+    clock: Clock
+
+    def run(self, work: Work, precision: str) -> Any:
+        """What the network gives."""
+        with self.clock.stage(f"{work.role.value}: {work.network}"):
+            return self.networks.run(work, precision)
+
+
 def profiled(path: Path, networks: Networks, request: Request, settings: Settings) -> Seconds:
     """One photo from file to file."""
     clock = Clock()
     with clock.stage("read the file"):
         photo = read_photo(path, Limits.of(settings))
-    facts = networks.facts()
-    choice = choose_networks(request.upscaler, request.scale, facts)
-    fast = wants_fast(request, facts) and choice.upscaler in facts.upscalers
-    fast = fast and networks.runs_fast(choice.upscaler, request.denoise)
-    plan = make_plan(photo.size, request, choice, facts, runs_fast=fast)
-    steps, answer = enhancer.enhance(photo, plan), None
-    while True:
-        try:
-            with clock.stage("cut, align, resize, mask"):
-                step: Any = steps.send(answer)
-        except StopIteration as end:
-            made: enhancer.Enhanced = end.value
-            break
-        answer = None
-        if isinstance(step, Work):
-            with clock.stage(f"{step.role.value}: {step.network}"):
-                answer = networks.run(step, plan.precision)
+    choice = choose_networks(request.upscaler, request.scale, networks.facts())
+    plan = plan_for(photo.size, request, choice, networks)
+    began, before = time.perf_counter(), sum(clock.seconds.values())
+    made = enhanced(photo, plan, Clocked(networks, clock))
+    of_networks = sum(clock.seconds.values()) - before
+    clock.seconds["cut, align, resize, mask"] = time.perf_counter() - began - of_networks
     with clock.stage("blend the faces in"):
-        result = enhancer.blend(made, plan.face_strength)
+        result = blend(made, plan.face_strength)
     with clock.stage("measure faithfulness"):
         faithfulness_db(photo, result)
     with tempfile.TemporaryDirectory() as folder, clock.stage("write the file"):

@@ -27,6 +27,7 @@ from skimage import data
 from skimage.metrics import structural_similarity
 
 from photoenhance_ui.catalogue import by_name
+from photoenhance_ui.engine import plan_for
 from photoenhance_ui.enhancer import blend
 from photoenhance_ui.geometry import Region, Size
 from photoenhance_ui.networks.device import Placement, find_device
@@ -35,7 +36,7 @@ from photoenhance_ui.networks.interfaces import FoundFace
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.networks.upscalers import load_upscaler
 from photoenhance_ui.photo import Photo
-from photoenhance_ui.plan import choose_networks, make_plan
+from photoenhance_ui.plan import choose_networks
 from photoenhance_ui.request import Precision, Request
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
@@ -240,14 +241,12 @@ def seconds_of_a_photo(builtin: Path) -> dict[str, float]:
     photo = Photo(resampled_to(data.astronaut(), TIMED_SIZE), "astronaut", "PNG")
     settings = Settings(device="cpu", offline=True)
     networks = Networks({BUILTIN: Installed(BUILTIN, builtin)}, settings)
-    facts = networks.facts()
-    choice = choose_networks(BUILTIN, TIMED_SCALE, facts)
+    choice = choose_networks(BUILTIN, TIMED_SCALE, networks.facts())
     times: dict[str, list[float]] = {}
     for _ in range(TIMED_RUNS):
         for precision in (Precision.EXACT, Precision.FAST):
             request = Request(scale=TIMED_SCALE, upscaler=BUILTIN, precision=precision)
-            runs_fast = precision is Precision.FAST and networks.runs_fast(BUILTIN, 0.0)
-            plan = make_plan(photo.size, request, choice, facts, runs_fast=runs_fast)
+            plan = plan_for(photo.size, request, choice, networks)
             began = time.perf_counter()
             blend(enhanced(photo, plan, networks), 1.0)
             times.setdefault(plan.precision, []).append(time.perf_counter() - began)

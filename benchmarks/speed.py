@@ -33,7 +33,7 @@ from skimage import data as sample_photos
 from benchmarks import reference
 from benchmarks.parity import psnr
 from photoenhance_ui.catalogue import by_name
-from photoenhance_ui.engine import Engine
+from photoenhance_ui.engine import Engine, plan_for
 from photoenhance_ui.enhancer import blend
 from photoenhance_ui.events import Rendered, Started
 from photoenhance_ui.networks.compiled import has_bfloat16
@@ -41,7 +41,7 @@ from photoenhance_ui.networks.proofs import Proof, Proofs
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.networks.upscalers import compile_upscaler
 from photoenhance_ui.photo import Photo
-from photoenhance_ui.plan import FACE_OPERATIONS, choose_networks, make_plan, wants_fast
+from photoenhance_ui.plan import FACE_OPERATIONS, choose_networks
 from photoenhance_ui.request import Faces, Precision, Request
 from photoenhance_ui.settings import PROJECT_DIR, Settings
 from photoenhance_ui.weights import installed
@@ -117,10 +117,8 @@ def our_way(networks: Networks, request: Request) -> Way:
     """One photo from pixels to pixels, as the engine does it."""
 
     def run(photo: Photo) -> np.ndarray[Any, Any]:
-        facts = networks.facts()
-        choice = choose_networks(request.upscaler, request.scale, facts)
-        fast = wants_fast(request, facts) and networks.runs_fast(choice.upscaler, request.denoise)
-        plan = make_plan(photo.size, request, choice, facts, runs_fast=fast)
+        choice = choose_networks(request.upscaler, request.scale, networks.facts())
+        plan = plan_for(photo.size, request, choice, networks)
         return blend(enhanced(photo, plan, networks), request.face_strength).pixels
 
     return run

@@ -21,14 +21,10 @@ import argparse
 import io
 import json
 import platform
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,13 +36,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 from skimage import data
 
-ROOT = Path(__file__).resolve().parent.parent
+from benchmarks.running_app import started_app
+
 RESULTS = Path(__file__).resolve().parent / "results"
 WAYS = ("stream", "batch", "zip")
 SEED_PROMISE_PERCENT = 37.5
 """How much sooner than a batch upload the project that this one grew from promised the first."""
 SAMPLE_PHOTOS = ("astronaut", "chelsea", "coffee", "rocket")
-START_TIMEOUT_S = 180.0
 EVENT_TIMEOUT_S = 1800.0
 
 
@@ -108,40 +104,6 @@ class Server:
     def fetch(self, path: str) -> bytes:
         """The bytes of a result."""
         return self._http.get(f"{self.url}/gradio_api/file={path}").raise_for_status().content
-
-
-@contextmanager
-def started_app(flags: Sequence[str]) -> Iterator[Server]:
-    """The app of this checkout on a free port, until the block ends."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "app.py", "--host", "127.0.0.1", "--port", str(port), *flags]
-    app = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    try:
-        url = f"http://127.0.0.1:{port}"
-        _wait_for(url, app)
-        yield Server(url)
-    finally:
-        app.terminate()
-        try:
-            app.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            app.kill()
-            app.wait()
-
-
-def _wait_for(url: str, app: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < end:
-        if app.poll() is not None:
-            raise SystemExit(f"The app ended with {app.returncode} before it answered.")
-        try:
-            httpx.get(f"{url}/config", timeout=5).raise_for_status()
-            return
-        except httpx.HTTPError:
-            time.sleep(0.2)
-    raise SystemExit(f"The app did not answer within {START_TIMEOUT_S:.0f} s.")
 
 
 # The three ways
@@ -297,8 +259,8 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
         if given.url:
             facts, passes = _measured(Server(given.url), photos, options, given.runs)
         else:
-            with started_app(given.flags) as server:
-                facts, passes = _measured(server, photos, options, given.runs)
+            with started_app(*given.flags) as url:
+                facts, passes = _measured(Server(url), photos, options, given.runs)
         sent = described_photos(photos)
     told = summary(passes)
     result = {

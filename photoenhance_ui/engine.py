@@ -32,6 +32,7 @@ from photoenhance_ui.events import (
     Started,
     failed_by,
 )
+from photoenhance_ui.geometry import Size
 from photoenhance_ui.memory import TileSizes, available_bytes
 from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.networks.resident import Networks
@@ -236,14 +237,8 @@ class Engine:
             drafts = False  # it was made, or could not be
 
     def _plan(self, job: _Job) -> Plan:
-        facts, upscaler = self._networks.facts(), job.choice.upscaler
-        runs_fast = (
-            upscaler in facts.upscalers
-            and wants_fast(job.request, facts)
-            and self._networks.runs_fast(upscaler, job.request.denoise)
-        )
-        plan = make_plan(job.photo.size, job.request, job.choice, facts, runs_fast=runs_fast)
-        return self._tiles.fitted(plan, facts)
+        plan = plan_for(job.photo.size, job.request, job.choice, self._networks)
+        return self._tiles.fitted(plan, self._networks.facts())
 
     def _composed(self, job: _Job, plan: Plan, *, drafts: bool) -> Iterator[Event | Unblended]:
         """The photo's events up to the last: a draft where it is due, then the final."""
@@ -335,6 +330,17 @@ class Engine:
     def _first_waits(self) -> bool:
         with self._changed:
             return self._scheduler.first_waits()
+
+
+def plan_for(size: Size, request: Request, choice: Choice, networks: Networks) -> Plan:
+    """The plan of a photo of this size, in the fast form where it is wanted and proven."""
+    facts = networks.facts()
+    runs_fast = (
+        choice.upscaler in facts.upscalers
+        and wants_fast(request, facts)
+        and networks.runs_fast(choice.upscaler, request.denoise)
+    )
+    return make_plan(size, request, choice, facts, runs_fast=runs_fast)
 
 
 def _blended(enhanced: Enhanced, plan: Plan) -> Iterator[Event]:

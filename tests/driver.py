@@ -1,18 +1,25 @@
 """Runs one photo through the enhancer on resident networks: what the engine does, in ten lines."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from photoenhance_ui import enhancer
 from photoenhance_ui.catalogue import Role
 from photoenhance_ui.networks.interfaces import FoundFace, Work
-from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Photo
 from photoenhance_ui.plan import Plan
 
 
+class Runs(Protocol):
+    """What computes the work: the resident networks, or something around them."""
+
+    def run(self, work: Work, precision: str) -> Any:
+        """What the named network gives."""
+        ...
+
+
 def enhanced(
-    photo: Photo, plan: Plan, networks: Networks, faces: Sequence[FoundFace] | None = None
+    photo: Photo, plan: Plan, networks: Runs, faces: Sequence[FoundFace] | None = None
 ) -> enhancer.Enhanced:
     """The networks' part; with ``faces``, these are found whatever the picture shows."""
     steps, answer = enhancer.enhance(photo, plan), None

@@ -6,17 +6,16 @@ every visit goes there, to be looked at; ``assets/`` gets what the README shows.
 """
 
 import re
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from benchmarks.running_app import started_app
 from photoenhance_ui.settings import PROJECT_DIR
 from tests.browser.conftest import CHROMIUM, DESKTOP, FLAGS, PHONE, enhance, expect_states
 from tests.conftest import skimage_photo
@@ -44,21 +43,6 @@ VISITS = (
     Visit("screenshot-phone", PHONE, ("",)),
     Visit("screenshot-phone-zh", PHONE, ("",), locale="zh-CN", scheme="dark"),
 )
-
-
-@contextmanager
-def started(*flags: str) -> Iterator[str]:
-    """``app.py`` on a free port, without downloads; gives its address."""
-    command = [sys.executable, "app.py", "--offline", "--port", "0", *flags]
-    with subprocess.Popen(command, cwd=PROJECT_DIR, stdout=subprocess.PIPE, text=True) as app:
-        try:
-            assert app.stdout is not None
-            for line in app.stdout:
-                if address := re.search(r"http://\S+", line):
-                    yield address[0]
-                    break
-        finally:
-            app.terminate()
 
 
 def small_photos(folder: Path) -> list[Path]:
@@ -97,7 +81,7 @@ def main(folder: Path = ASSETS) -> None:
     """Take every picture."""
     with (
         tempfile.TemporaryDirectory() as photos,
-        started() as address,
+        started_app("--offline") as address,
         sync_playwright() as playwright,
     ):
         paths = small_photos(Path(photos))
