@@ -28,6 +28,9 @@ class StandInNetworks:
             "finder", "restorer", "parser",
         )  # fmt: skip
 
+    def release(self) -> None:
+        """Nothing is held up: hooks that wait are let go by who set them."""
+
     def runs_fast(self, upscaler: str, denoise: float) -> bool:
         return upscaler == BUILTIN
 

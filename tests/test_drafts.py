@@ -100,13 +100,6 @@ def networks() -> StandInNetworks:
     return StandInNetworks()
 
 
-@pytest.fixture
-def engine(networks: StandInNetworks, settings: Settings) -> Iterator[Engine]:
-    engine = Engine(networks, settings)  # type: ignore[arg-type]
-    yield engine
-    engine.close()
-
-
 def begin(
     engine: Engine, job: str, request: Request = WISH, owner: str = "me", drafts: bool = True
 ) -> Iterator[Event]:

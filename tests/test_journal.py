@@ -4,7 +4,7 @@ import asyncio
 import errno
 import json
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,13 +34,6 @@ OWNER = "browser:abc"
 @pytest.fixture
 def networks() -> StandInNetworks:
     return StandInNetworks([face_at(10, 12, 40)])
-
-
-@pytest.fixture
-def engine(networks: StandInNetworks, settings: Settings) -> Iterator[Engine]:
-    engine = Engine(networks, settings)  # type: ignore[arg-type]
-    yield engine
-    engine.close()
 
 
 class Server:

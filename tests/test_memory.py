@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,13 +56,6 @@ class SmallMachine:
 @pytest.fixture
 def networks() -> StandInNetworks:
     return StandInNetworks()
-
-
-@pytest.fixture
-def engine(networks: StandInNetworks, settings: Settings) -> Iterator[Engine]:
-    engine = Engine(networks, settings)  # type: ignore[arg-type]
-    yield engine
-    engine.close()
 
 
 def enhanced(

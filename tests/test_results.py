@@ -2,7 +2,7 @@
 
 import asyncio
 import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,13 +32,6 @@ Begin = Callable[..., Batch]
 @pytest.fixture
 def networks() -> StandInNetworks:
     return StandInNetworks(TWO)
-
-
-@pytest.fixture
-def engine(networks: StandInNetworks, settings: Settings) -> Iterator[Engine]:
-    engine = Engine(networks, settings)  # type: ignore[arg-type]
-    yield engine
-    engine.close()
 
 
 @pytest.fixture
