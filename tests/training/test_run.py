@@ -3,9 +3,9 @@
 import csv
 import dataclasses
 import json
-import os
 import signal
-import threading
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -100,20 +100,31 @@ def test_nothing_to_resume_from_is_said(tmp_path: Path) -> None:
         new_run(tmp_path).resume(None)
 
 
-def test_sigterm_ends_the_run_with_a_checkpoint(
-    tmp_path: Path, photos: list[TrainingPhoto]
-) -> None:
+def test_sigterm_ends_the_run_with_a_checkpoint(tmp_path: Path) -> None:
+    # In a process of its own, as it is used: one that signals itself takes pytest with it.
+    program = f"import {__name__} as tests; tests.train_until_told(tests.Path({str(tmp_path)!r}))"
+    with subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", program], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        begun = process.stdout.readline()
+        process.terminate()
+        process.communicate(timeout=120)
+    assert begun.startswith("step=2 ")
+    assert process.returncode == 0
+    assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["step"] >= 2
+
+
+def train_until_told(state: Path) -> None:
+    """What the process of the test above does."""
+    look = [TrainingPhoto(name, skimage_photo(name)) for name in ("chelsea", "coffee")]
+    train(new_run(state), look, look, LONG)
+
+
+def test_the_signal_is_given_back_after_a_run(tmp_path: Path, photos: list[TrainingPhoto]) -> None:
     before = signal.getsignal(signal.SIGTERM)
-    run = new_run(tmp_path)
-    timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM))
-    timer.start()
-    try:
-        train(run, photos, photos, LONG)
-    finally:
-        timer.join()
+    trained(tmp_path, photos, 1)
     assert signal.getsignal(signal.SIGTERM) is before
-    kept = torch.load(tmp_path / CHECKPOINT, weights_only=True)
-    assert kept["step"] == run.step > 0
 
 
 def test_the_curve_is_logged(tmp_path: Path, photos: list[TrainingPhoto]) -> None:
