@@ -20,11 +20,16 @@ from photoenhance_ui.photo import Pixels
 GRAPHS_KEPT = 4  # strengths of denoising times depths; people rarely use more at a time
 NO_RANGES: Ranges = {}
 
+# One for the process, and never freed: its first use gives the calling thread a stack to hear
+# signals on, and a core freed before a later one leaves the thread with one that is no more. The
+# next signal, as Ctrl+C is one, would end the process with a segmentation fault.
+_CORE = ov.Core()
+
 
 @cache
 def has_bfloat16() -> bool:
     """Whether this processor multiplies in bfloat16: about twice as fast as in 32 bits."""
-    return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in _CORE.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def compiled(graph: ov.Model, *, fast: bool = False) -> ov.InferRequest:
@@ -35,7 +40,7 @@ def compiled(graph: ov.Model, *, fast: bool = False) -> ov.InferRequest:
     """
     precision = "bf16" if fast and has_bfloat16() else "f32"
     options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
-    return ov.Core().compile_model(graph, "CPU", options).create_infer_request()
+    return _CORE.compile_model(graph, "CPU", options).create_infer_request()
 
 
 def fingerprint_of(ends: Sequence[Weights]) -> str:

@@ -1,6 +1,8 @@
 """Compiled upscalers: the same as in torch, in any thread, blended, and without numbers."""
 
 import dataclasses
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -156,3 +158,30 @@ def test_tiles_of_a_folding_network_keep_its_grid(folder: Path) -> None:
         large = upscaler(photo[tile.padded.slices][None], 0.0)[0]
         core = large[tile.core.relative_to(tile.padded).scaled(2).slices]
         assert apart(core, whole[tile.core.scaled(2).slices]) <= 3
+
+
+SIGNALLED_AFTER_FREEING = """
+import signal
+import openvino as ov
+from photoenhance_ui.networks.compiled import compiled
+
+def graph():
+    picture = ov.opset13.parameter([1, 3, 8, 8], ov.Type.f32)
+    return ov.Model([ov.opset13.relu(picture)], [picture])
+
+first, second = compiled(graph()), compiled(graph())
+del first, second
+signal.signal(signal.SIGUSR1, lambda *_: print("heard", flush=True))
+signal.raise_signal(signal.SIGUSR1)
+"""
+
+
+def test_a_signal_is_heard_after_graphs_were_freed() -> None:
+    # OpenVINO gives the thread a stack for its signals, and takes it away with the core.
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", SIGNALLED_AFTER_FREEING],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (ended.returncode, ended.stdout) == (0, "heard\n")
