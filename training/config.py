@@ -16,10 +16,16 @@ class Architecture:
 class Degradation:
     """How a sharp photo becomes a bad one; probabilities 0..1, sigmas in pixels or levels.
 
-    ``clean`` of the samples are only made smaller, so that a good photo stays as it is.
+    ``clean`` of the samples are only made smaller, so that a good photo stays as it is. The rest,
+    after ``clean`` and ``ordinary``, gets each of the others by its own probability.
     """
 
-    clean: float = 0.17
+    clean: float = 0.18
+    ordinary: float = 0.5
+    """The share that is worn as most photos are: all of the ``ordinary_`` below, and no more."""
+    ordinary_blur_sigma_px: tuple[float, float] = (0.0, 2.4)
+    ordinary_noise_sigma: tuple[float, float] = (0.0, 10.0)
+    ordinary_quality: tuple[int, int] = (45, 92)
     area_downscale: float = 0.6
     """The share made smaller by averaging, as cameras and good software do."""
     blur: float = 0.7
@@ -54,8 +60,9 @@ class Config:
     architecture: Architecture = Architecture()
     degradation: Degradation = Degradation()
     seed: int = 20261124
-    patch_px: int = 40
-    batch: int = 16
+    patch_px: int = 64
+    """Much wider than the receptive field of 27, so that most pixels see all that they can."""
+    batch: int = 8
     bfloat16: bool = True
     """Convolutions multiply in bfloat16: twice as fast on a processor that has it."""
     learning_rate: float = 5e-4
@@ -64,10 +71,8 @@ class Config:
     """The last part of a run's budget, in which the learning rate falls."""
     betas: tuple[float, float] = (0.9, 0.99)
     ema: float = 0.999
-    charbonnier_epsilon: float = 1e-3
-    luma_weight: float = 1.0
-    """Of the brightness's own error beside that of the colours: what eyes see most."""
-    frequency_weight: float = 0.02
+    colour_weight: float = 0.15
+    """Of the squared error of the colours beside that of luma: what eyes see most counts most."""
     clip_norm: float = 1.0
     validation_every: int = 13
     """Each n-th photo by name is kept aside for the curve."""

@@ -11,6 +11,7 @@ from training.config import Degradation
 Picture = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
+NO_BLUR_PX = 0.2  # a Gaussian as narrow leaves each pixel what it is
 RESAMPLINGS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4)
 
 
@@ -21,9 +22,12 @@ def degrade(sharp: Picture, scale: int, how: Degradation, chance: np.random.Gene
     """
     height, width = sharp.shape[:2]
     small = (width // scale, height // scale)
-    if chance.random() < how.clean:
-        return rounded(_downscaled(sharp.astype(np.float32), small, how, chance))
     picture = sharp.astype(np.float32)
+    share = chance.random()
+    if share < how.clean:
+        return rounded(_downscaled(picture, small, how, chance))
+    if share < how.clean + how.ordinary:
+        return rounded(_ordinary(picture, small, how, chance))
     if chance.random() < how.blur:
         picture = _blurred(picture, how, chance)
     picture = _downscaled(picture, small, how, chance)
@@ -33,6 +37,19 @@ def degrade(sharp: Picture, scale: int, how: Degradation, chance: np.random.Gene
     if chance.random() < how.second_pass:
         picture = _noisy_and_compressed(_resized_and_back(picture, chance), how, chance)
     return rounded(picture)
+
+
+def _ordinary(
+    picture: Floats, size: tuple[int, int], how: Degradation, chance: np.random.Generator
+) -> Floats:
+    """A little soft, averaged down, with fine noise in colour, and a JPEG."""
+    sigma = chance.uniform(*how.ordinary_blur_sigma_px)
+    if sigma > NO_BLUR_PX:
+        picture = _floats(cv2.GaussianBlur(picture, (0, 0), sigma))
+    picture = _floats(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+    noise = chance.standard_normal(picture.shape, dtype=np.float32)
+    picture = picture + np.float32(chance.uniform(*how.ordinary_noise_sigma)) * noise
+    return _as_jpeg(picture, int(chance.integers(*how.ordinary_quality, endpoint=True)))
 
 
 def rounded(picture: Floats) -> Picture:
@@ -126,11 +143,18 @@ def _blotchy(noise: Floats, sigma_px: float) -> Floats:
 
 def _compressed(picture: Floats, how: Degradation, chance: np.random.Generator) -> Floats:
     quality = int(chance.integers(*how.quality, endpoint=True))
-    webp = chance.random() < how.webp
-    suffix, flag = (
-        (".webp", cv2.IMWRITE_WEBP_QUALITY) if webp else (".jpg", cv2.IMWRITE_JPEG_QUALITY)
-    )
-    _, encoded = cv2.imencode(suffix, rounded(picture)[..., ::-1], [flag, quality])
+    if chance.random() < how.webp:
+        return _through(".webp", [cv2.IMWRITE_WEBP_QUALITY, quality], picture)
+    return _as_jpeg(picture, quality)
+
+
+def _as_jpeg(picture: Floats, quality: int) -> Floats:
+    return _through(".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality], picture)
+
+
+def _through(suffix: str, flags: list[int], picture: Floats) -> Floats:
+    """Compressed and decompressed."""
+    _, encoded = cv2.imencode(suffix, rounded(picture)[..., ::-1], flags)
     return _floats(cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1])  # type: ignore[index]
 
 

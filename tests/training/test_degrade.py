@@ -13,7 +13,9 @@ from training import degrade as degradations
 from training.config import Degradation
 from training.degrade import Picture, degrade
 
-NOTHING = Degradation(clean=0, blur=0, halo=0, noise=0, compress=0, second_pass=0, area_downscale=1)
+NOTHING = Degradation(
+    clean=0, ordinary=0, blur=0, halo=0, noise=0, compress=0, second_pass=0, area_downscale=1
+)
 ALWAYS = replace(NOTHING, blur=1, halo=1, noise=1, compress=1, second_pass=1)
 
 
@@ -55,6 +57,37 @@ def test_none_is_just_the_downscale(sharp: Picture, how: Degradation) -> None:
     # A half may be rounded either way.
     assert np.abs(small.astype(int) - averaged(sharp)).max() <= 1
     assert difference(small, averaged(sharp)) < 0.1
+
+
+ORDINARY = replace(
+    ALWAYS,
+    ordinary=1,
+    ordinary_blur_sigma_px=(0, 0),
+    ordinary_noise_sigma=(0, 0),
+    ordinary_quality=(95, 95),
+)
+
+
+def test_ordinary_wear_is_nothing_else(sharp: Picture) -> None:
+    # Everything else is certain in ALWAYS, and is felt.
+    barely, worn = (degrade(sharp, 4, how, np.random.default_rng(0)) for how in (ORDINARY, ALWAYS))
+    assert difference(barely, averaged(sharp)) < 4 < 6 < difference(worn, averaged(sharp))
+
+
+@pytest.mark.parametrize(
+    "worse",
+    [
+        replace(ORDINARY, ordinary_blur_sigma_px=(2, 2)),
+        replace(ORDINARY, ordinary_noise_sigma=(8, 8)),
+        replace(ORDINARY, ordinary_quality=(45, 45)),
+    ],
+    ids=["blur", "noise", "compression"],
+)
+def test_each_kind_of_ordinary_wear_is_felt(sharp: Picture, worse: Degradation) -> None:
+    barely, worn = (degrade(sharp, 4, how, np.random.default_rng(0)) for how in (ORDINARY, worse))
+    expected = difference(barely, averaged(sharp))
+    assert difference(worn, averaged(sharp)) > 1.3 * expected
+    assert worn.shape == barely.shape
 
 
 def test_other_kernels_stay_in_place_too(sharp: Picture) -> None:
