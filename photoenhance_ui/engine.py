@@ -248,7 +248,7 @@ class Engine:
             if isinstance(step, Enhanced):
                 if job.keeps:
                     yield Unblended(step)
-                yield from _blended(step, plan)
+                yield from _blended(step, plan, in_place=not job.keeps)
                 return
             yield step
             if drafts and isinstance(step, FacesFound):
@@ -343,9 +343,9 @@ def plan_for(size: Size, request: Request, choice: Choice, networks: Networks) -
     return make_plan(size, request, choice, facts, runs_fast=runs_fast)
 
 
-def _blended(enhanced: Enhanced, plan: Plan) -> Iterator[Event]:
+def _blended(enhanced: Enhanced, plan: Plan, *, in_place: bool) -> Iterator[Event]:
     yield Progress(Stage.BLENDING)
-    photo = enhancer.blend(enhanced, plan.face_strength)
+    photo = enhancer.blend(enhanced, plan.face_strength, in_place=in_place)
     yield Rendered(photo, plan.networks, plan.precision, len(enhanced.faces), plan.warnings)
 
 

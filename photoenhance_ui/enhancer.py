@@ -56,9 +56,15 @@ def enhance(photo: Photo, plan: Plan) -> Generator[Work | Event, Any, Enhanced]:
     return Enhanced(photo, background, alpha, restored, plan.scale)
 
 
-def blend(enhanced: Enhanced, strength: float | Sequence[float]) -> Photo:
-    """Paste the faces in with a strength of 0 (none of it) to 1, for all or for each. Pure."""
-    pixels = enhanced.background.copy() if enhanced.faces else enhanced.background
+def blend(
+    enhanced: Enhanced, strength: float | Sequence[float], *, in_place: bool = False
+) -> Photo:
+    """Paste the faces in with a strength of 0 (none of it) to 1, for all or for each.
+
+    Pure, unless ``in_place``: then the background becomes the result, for who needs it no more.
+    """
+    is_copied = enhanced.faces and not in_place
+    pixels = enhanced.background.copy() if is_copied else enhanced.background
     each = [strength] * len(enhanced.faces) if isinstance(strength, int | float) else strength
     for face, strength in zip(enhanced.faces, each, strict=True):  # noqa: PLR1704
         pasted(pixels, face, enhanced.scale, strength)

@@ -465,6 +465,14 @@ def test_blending_changes_nothing_that_it_is_given(with_faces: Enhanced) -> None
         np.testing.assert_array_equal(now, then)
 
 
+def test_blending_in_place_is_the_same_without_a_copy(with_faces: Enhanced) -> None:
+    expected = blend(with_faces, 0.6).pixels
+    used_up = replace(with_faces, background=with_faces.background.copy())
+    result = blend(used_up, 0.6, in_place=True).pixels
+    np.testing.assert_array_equal(result, expected)
+    assert np.shares_memory(result, used_up.background)
+
+
 def test_each_strength_is_blended_as_if_it_were_the_first(with_faces: Enhanced) -> None:
     weak, strong = (blend(with_faces, strength).pixels for strength in (0.3, 0.9))
     np.testing.assert_array_equal(blend(with_faces, 0.3).pixels, weak)

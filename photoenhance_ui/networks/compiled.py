@@ -90,13 +90,17 @@ def _checked(total: NDArray[Any], network: str) -> None:
 
 
 class CompiledRestorer:
-    """GFPGAN, with the noise stored with its weights."""
+    """GFPGAN, with the noise stored with its weights.
 
-    def __init__(self, name: str, weights: Weights, *, fast: bool = False) -> None:
+    ``read`` gives the weights, each time a graph is made of them: a third of a gigabyte that would
+    otherwise lie beside the compiled graph, which has them too.
+    """
+
+    def __init__(self, name: str, read: Callable[[], Weights], *, fast: bool = False) -> None:
         self.name = name
-        self._weights = weights
+        self._read = read
         self._requests = _Requests(
-            lambda _, depth: face_graphs.gfpgan_graph(weights, depth), fast=fast
+            lambda _, depth: face_graphs.gfpgan_graph(read(), depth), fast=fast
         )
 
     def __call__(self, faces: Pixels) -> Pixels:
@@ -107,31 +111,31 @@ class CompiledRestorer:
 
     def in_form(self, *, fast: bool) -> "CompiledRestorer":
         """The same network, exact or in bfloat16."""
-        return CompiledRestorer(self.name, self._weights, fast=fast)
+        return CompiledRestorer(self.name, self._read, fast=fast)
 
     @cached_property
     def fingerprint(self) -> str:
         """Tells this network's weights from all others."""
-        return fingerprint_of((self._weights,))
+        return fingerprint_of((self._read(),))
 
 
 class CompiledParser:
-    """ParseNet, at the size of the faces or at a part of it."""
+    """ParseNet, at the size of the faces or at a part of it; ``read`` gives its weights."""
 
     def __init__(
         self,
         name: str,
-        weights: Weights,
+        read: Callable[[], Weights],
         face_classes: tuple[int, ...],
         *,
         reduced: int = 1,
         fast: bool = False,
     ) -> None:
         self.name = name
-        self._weights = weights
+        self._read = read
         self._face_classes = face_classes
         self._requests = _Requests(
-            lambda _, depth: face_graphs.parsenet_graph(weights, depth, face_classes, reduced),
+            lambda _, depth: face_graphs.parsenet_graph(read(), depth, face_classes, reduced),
             fast=fast,
         )
 
@@ -142,14 +146,12 @@ class CompiledParser:
 
     def in_form(self, *, reduced: int, fast: bool) -> "CompiledParser":
         """The same network, on faces made ``reduced`` times smaller, exact or in bfloat16."""
-        return CompiledParser(
-            self.name, self._weights, self._face_classes, reduced=reduced, fast=fast
-        )
+        return CompiledParser(self.name, self._read, self._face_classes, reduced=reduced, fast=fast)
 
     @cached_property
     def fingerprint(self) -> str:
         """Tells this network's weights from all others."""
-        return fingerprint_of((self._weights,))
+        return fingerprint_of((self._read(),))
 
 
 class CompiledUpscaler:

@@ -1,5 +1,7 @@
 """Face parsers: ParseNet and BiSeNet, both as face-or-not masks."""
 
+from functools import partial
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -10,7 +12,12 @@ from photoenhance_ui.networks.compiled import CompiledParser
 from photoenhance_ui.networks.device import Placement
 from photoenhance_ui.networks.face_graphs import parsenet_graph
 from photoenhance_ui.networks.interfaces import FACE_PX, FaceParser
-from photoenhance_ui.networks.state_dicts import as_arrays, fill, graph_errors_told, load_state_dict
+from photoenhance_ui.networks.state_dicts import (
+    fill,
+    graph_errors_told,
+    load_arrays,
+    load_state_dict,
+)
 from photoenhance_ui.networks.tensors import to_tensor
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.weights import Installed
@@ -57,10 +64,10 @@ def compile_parser(found: Installed) -> FaceParser | None:
     assert found.known is not None
     if found.known.architecture is not Architecture.PARSENET:
         return None
-    weights = as_arrays(load_state_dict(found.path))
+    read = partial(load_arrays, found.path)
     with graph_errors_told(found.path):
-        parsenet_graph(weights, np.uint8, PARSENET_FACE)
-    return CompiledParser(found.name, weights, PARSENET_FACE)
+        parsenet_graph(read(), np.uint8, PARSENET_FACE)
+    return CompiledParser(found.name, read, PARSENET_FACE)
 
 
 def load_parser(found: Installed, placement: Placement) -> FaceParser:

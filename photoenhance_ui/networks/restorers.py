@@ -1,5 +1,7 @@
 """Face restorers: GFPGAN (clean) and RestoreFormer."""
 
+from functools import partial
+
 import numpy as np
 from torch import nn
 
@@ -9,7 +11,12 @@ from photoenhance_ui.networks.compiled import CompiledRestorer
 from photoenhance_ui.networks.device import Placement
 from photoenhance_ui.networks.face_graphs import gfpgan_graph
 from photoenhance_ui.networks.interfaces import FACE_PX, FaceRestorer
-from photoenhance_ui.networks.state_dicts import as_arrays, fill, graph_errors_told, load_state_dict
+from photoenhance_ui.networks.state_dicts import (
+    fill,
+    graph_errors_told,
+    load_arrays,
+    load_state_dict,
+)
 from photoenhance_ui.networks.tensors import to_pixels, to_tensor
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.weights import Installed
@@ -39,10 +46,10 @@ def compile_restorer(found: Installed) -> FaceRestorer | None:
     assert found.known is not None
     if found.known.architecture is not Architecture.GFPGAN_CLEAN:
         return None
-    weights = as_arrays(load_state_dict(found.path))
+    read = partial(load_arrays, found.path)
     with graph_errors_told(found.path):
-        gfpgan_graph(weights, np.uint8)
-    return CompiledRestorer(found.name, weights)
+        gfpgan_graph(read(), np.uint8)
+    return CompiledRestorer(found.name, read)
 
 
 def load_restorer(found: Installed, placement: Placement) -> FaceRestorer:

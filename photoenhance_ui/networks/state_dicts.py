@@ -57,6 +57,11 @@ def as_arrays(state: Mapping[str, Tensor]) -> dict[str, NDArray[np.float32]]:
     return {k: v.numpy() for k, v in state.items() if v.is_floating_point()}
 
 
+def load_arrays(path: Path) -> dict[str, NDArray[np.float32]]:
+    """The numbers of a weight file, for graphs. Raises WeightsDamaged."""
+    return as_arrays(load_state_dict(path))
+
+
 @contextmanager
 def graph_errors_told(path: Path) -> Iterator[None]:
     """Build a graph inside; WeightsDamaged where the file's weights are not its own."""

@@ -1,6 +1,7 @@
 """The face networks' graphs give what torch gives for the same full-size weights."""
 
 import dataclasses
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,16 @@ def test_values_that_are_no_numbers_are_no_face(folder: Path) -> None:
     weights = dict(as_arrays(load_state_dict(folder / GFPGAN_FILE)))
     weights["final_linear.bias"] = weights["final_linear.bias"] * np.float32(np.nan)
     with pytest.raises(NetworkFailed, match="broken"):
-        CompiledRestorer("broken", weights)(face())
+        CompiledRestorer("broken", lambda: weights)(face())
+
+
+def test_a_file_that_is_gone_when_a_graph_is_made_is_told(tmp_path: Path, folder: Path) -> None:
+    path = Path(shutil.copy(folder / PARSENET_FILE, tmp_path))
+    parser = compile_parser(dataclasses.replace(installed(folder, PARSENET_FILE), path=path))
+    assert parser is not None
+    path.unlink()
+    with pytest.raises(WeightsDamaged, match=PARSENET_FILE):
+        parser(face())
 
 
 def test_a_smaller_look_gives_a_mask_of_pixels_twice_as_large(folder: Path) -> None:
@@ -146,7 +156,7 @@ def test_a_parser_whose_looks_differ_stays_as_it_is(folder: Path) -> None:
 def test_a_parser_whose_looks_agree_takes_the_fastest(folder: Path) -> None:
     weights = dict(as_arrays(load_state_dict(folder / PARSENET_FILE)))
     weights["out_mask_conv.conv2d.bias"] = np.eye(19, dtype=np.float32)[1] * 1e4  # skin everywhere
-    proof = prove_parser(CompiledParser("skin", weights, (1,)))
+    proof = prove_parser(CompiledParser("skin", lambda: weights, (1,)))
     assert proof.form == parser_forms()[0].name
     assert proof.worst_db == 99.0
 
