@@ -26,18 +26,16 @@ photos, mirrored ones included. No weights of others were used, neither to start
 from."""
 
 RECIPE = """\
-Sharp patches are made bad on the fly: blur (isotropic, anisotropic, motion, defocus), made smaller
-by averaging or by other kernels, sharpening halos, noise (gray or coloured, Gaussian or growing
-with the light), JPEG or WebP, and for a part all of it once more. A share of {clean:.0%} is only
-made smaller, so that a good photo stays what it is. Loss: Charbonnier on the pixels{luma} plus the
-L1 distance of the spectra. {optimizers}; the published weights are a moving average. Every number
-is in `training/config.py`, and as it was in this run in the metadata of the file (`config`)."""
-
-MUON = (
-    "Muon for the body's kernels, Adam for the rest; a short warm-up, then a rate that falls to "
-    "nearly nothing over the last {cool_down:.0%} of a run"
-)
-ADAM = "Adam, a short warm-up, then half a cosine over the time there was"
+Sharp patches are made bad on the fly. {clean:.0%} are only made smaller, so that a good photo
+stays what it is. {ordinary:.0%} are worn as most photos are: a little soft, averaged down, fine
+noise in colour, JPEG. The rest is worn in every way: blur (isotropic, anisotropic, motion,
+defocus), made smaller by averaging or by other kernels, sharpening halos, noise (gray or coloured,
+Gaussian or growing with the light), JPEG or WebP, and for a part all of it once more. Loss: squared
+error of luma, and {colour_weight:g} of that of the colours. Muon for the body's kernels, Adam for
+the rest; a short warm-up, then a rate that falls to nearly nothing over the last {cool_down:.0%} of
+a run; the published weights are a moving average. Every number is in `training/config.py`, and as
+it was lastly in the metadata of the file (`config`); a stage before (above) had those of its
+commit."""
 
 LIMITS = """\
 - It was trained on two processor cores that other work shared; what it restores of noisy and
@@ -116,12 +114,9 @@ def _facts(
 
 
 def _recipe(config: Mapping[str, Any]) -> str:
-    """As it was for these weights; older ones had neither Muon nor a weight for luma."""
-    cool_down = config.get("cool_down")
+    shares = {name: config["degradation"][name] for name in ("clean", "ordinary")}
     return RECIPE.format(
-        clean=config["degradation"]["clean"],
-        luma=" and on their luma" if config.get("luma_weight") else "",
-        optimizers=ADAM if cool_down is None else MUON.format(cool_down=cool_down),
+        **shares, colour_weight=config["colour_weight"], cool_down=config["cool_down"]
     )
 
 
