@@ -1,0 +1,236 @@
+"""The photos on their way through the device: one in front, others in the gaps of its batches.
+
+The front photo is carried through as a whole. Where it has fewer pictures for a batch than the
+device takes, those of photos beside it are computed along. No threads and no clock; a device that
+takes one picture at a time has one photo at a time.
+"""
+
+import logging
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from photoenhance_ui.catalogue import Role
+from photoenhance_ui.errors import MemoryExhausted
+from photoenhance_ui.memory import AtOnce
+from photoenhance_ui.networks.interfaces import Work
+
+log = logging.getLogger(__name__)
+
+MOST_BESIDE = 3
+"""Photos that are begun before it is their turn; each holds its unfinished result."""
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """Work that a photo waits for."""
+
+    work: Work
+    precision: str
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether its pictures may be computed in one batch with those of others."""
+        return self.work.role is not Role.FINDER
+
+    @property
+    def pictures(self) -> int:
+        """How many there are in it."""
+        return len(self.work.inputs)
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """What is equal for all of a batch; only for work that is shared."""
+        work = self.work
+        pictures = (work.inputs.shape[1:], work.inputs.dtype)
+        return (work.role, work.network, work.denoise, self.precision, *pictures)
+
+    def each(self) -> "list[Asked]":
+        """The same, picture by picture."""
+        inputs = self.work.inputs
+        return [
+            replace(self, work=replace(self.work, inputs=inputs[n : n + 1]))
+            for n in range(len(inputs))
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What came of work: the network's outputs, or why there are none."""
+
+    outputs: Any = None
+    error: Exception | None = None
+
+
+@dataclass(eq=False)
+class Carried:
+    """A photo on its way: its steps, and what it waits for.
+
+    ``steps`` yields Asked, and is sent the outputs or thrown the error, and whatever else is to be
+    told. Where the photo is cancelled, it ends once it goes on, whatever it is sent.
+    """
+
+    id: str
+    steps: Generator[Any, Any, None]
+    tell: Callable[[Any], None]
+    is_cancelled: Callable[[], bool]
+    is_first: bool = False
+    """Whether it is its owner's first, which goes ahead."""
+    asked: Asked | None = None
+
+    def go_on(self, answer: Answer) -> None:
+        """Tell what happens up to the next work, or to the end, where nothing is asked."""
+        self.asked = None
+        try:
+            step = (
+                self.steps.send(answer.outputs)
+                if answer.error is None
+                else self.steps.throw(answer.error)
+            )
+            while not isinstance(step, Asked):
+                self.tell(step)
+                step = next(self.steps)
+        except StopIteration:
+            return
+        self.asked = step
+
+
+def batch_of(front: Carried, beside: Sequence[Carried], most: int) -> list[Carried]:
+    """The front photo and those beside it whose work fits into its gap as a whole."""
+    assert front.asked is not None
+    batch, kind, room = [front], front.asked.kind, most - front.asked.pictures
+    for photo in beside:
+        assert photo.asked is not None
+        if photo.asked.pictures <= room and photo.asked.kind == kind:
+            batch.append(photo)
+            room -= photo.asked.pictures
+    return batch
+
+
+class Lane:
+    """Carries photos through the device, one after the other, each with others in its gaps.
+
+    For one thread. A photo's failure, and its end, concern no other photo.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[Work, str], Any],
+        at_once: AtOnce,
+        another: Callable[[], Carried | None],
+    ) -> None:
+        """``run`` computes work in a precision; ``another`` gives the next photo that waits."""
+        self._run = run
+        self._at_once = at_once
+        self._another = another
+        self._beside: list[Carried] = []
+
+    def first_beside(self, other_than: str) -> bool:
+        """Whether somebody's first photo, not this one, waits beside the front."""
+        return any(photo.is_first and photo.id != other_than for photo in self._beside)
+
+    def next_front(self, *, first_waits: bool) -> Carried | None:
+        """The photo beside whose turn it is; None where it is that of one that was not begun.
+
+        The oldest; but first photos are ahead of others, also one that ``first_waits`` tells of,
+        so that nobody's waits for more than one photo of each other owner.
+        """
+        firsts = [photo for photo in self._beside if photo.is_first]
+        turn = next(iter(firsts or ([] if first_waits else self._beside)), None)
+        if turn is not None:
+            self._beside.remove(turn)
+        return turn
+
+    def carry(self, front: Carried) -> None:
+        """Carry a photo to its end."""
+        if front.asked is None:
+            self._go_on(front, Answer())
+        while self._waits(front):
+            self._compute(self._batch(front))
+
+    def _waits(self, front: Carried) -> bool:
+        """Whether the front photo waits for work, once all that are cancelled have ended."""
+        for photo in [front, *self._beside]:
+            if photo.asked is not None and photo.is_cancelled():
+                self._go_on(photo, Answer())
+        return front.asked is not None
+
+    def _go_on(self, photo: Carried, answer: Answer) -> None:
+        """On to the next work that others can share; what nobody can is computed at once."""
+        photo.go_on(answer)
+        while photo.asked is not None and not photo.asked.is_shared:
+            (answer,) = self._answers([photo.asked])
+            photo.go_on(answer)
+        if photo.asked is None and photo in self._beside:
+            self._beside.remove(photo)
+
+    def _batch(self, front: Carried) -> list[Carried]:
+        """The next batch; others that wait are begun while it has a gap."""
+        assert front.asked is not None
+        most = self._at_once.most(front.asked.work)
+        batch = batch_of(front, self._beside, most)
+        for _ in range(MOST_BESIDE - len(self._beside)):
+            has_gap = sum(photo.asked.pictures for photo in batch if photo.asked) < most
+            other = self._another() if has_gap else None
+            if other is None:
+                break
+            self._beside.append(other)
+            self._go_on(other, Answer())
+            batch = batch_of(front, self._beside, most)
+        return batch
+
+    # Computing
+
+    def _compute(self, batch: list[Carried]) -> None:
+        asked = [photo.asked for photo in batch if photo.asked is not None]
+        for photo, answer in zip(batch, self._answers(asked), strict=True):
+            self._go_on(photo, answer)
+
+    def _answers(self, batch: list[Asked]) -> list[Answer]:
+        """One for each, in their order; only what fails by itself has failed."""
+        pictures = sum(asked.pictures for asked in batch)
+        if pictures <= self._at_once.most(batch[0].work):
+            answers = self._computed(batch)
+            if answers is not None:
+                return answers
+        if len(batch) > 1:
+            return [answer for asked in batch for answer in self._answers([asked])]
+        return [self._picture_by_picture(batch[0])]
+
+    def _picture_by_picture(self, asked: Asked) -> Answer:
+        outputs = []
+        for picture in asked.each():
+            (answer,) = self._answers([picture])
+            if answer.error is not None:
+                return answer
+            outputs.append(answer.outputs)
+        return Answer(np.concatenate(outputs))
+
+    def _computed(self, batch: list[Asked]) -> list[Answer] | None:
+        """What one run gives for each; None where several pictures failed together.
+
+        The error is gone then, and with it what it holds of the device's memory.
+        """
+        work, precision = batch[0].work, batch[0].precision
+        if len(batch) > 1:
+            work = replace(work, inputs=np.concatenate([asked.work.inputs for asked in batch]))
+        try:
+            outputs = self._run(work, precision)
+        except Exception as error:  # noqa: BLE001 - isolates one photo from all others
+            if len(work.inputs) == 1:
+                return [Answer(error=error)]
+            if isinstance(error, MemoryExhausted | MemoryError):
+                self._at_once.lower(work.network)
+            log.info("batch_failed network=%s pictures=%d", work.network, len(work.inputs))
+            return None
+        return _parted(outputs, batch)
+
+
+def _parted(outputs: Any, batch: list[Asked]) -> list[Answer]:
+    """To each what it asked for; copied, so that no photo holds another's pixels."""
+    if len(batch) == 1:
+        return [Answer(outputs)]
+    ends = np.cumsum([asked.pictures for asked in batch])[:-1]
+    return [Answer(part.copy()) for part in np.split(outputs, ends)]
