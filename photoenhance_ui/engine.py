@@ -326,9 +326,9 @@ class Engine:
         return self._fitted(draft_plan(final, facts, runs_fast=runs_fast))
 
     def _first_waits(self, job: _Job) -> bool:
-        """Whether a first photo other than this one waits, be it begun or not."""
+        """Whether a first photo waits behind this one, be it begun or not."""
         with self._changed:
-            return self._scheduler.first_waits() or self._lane.first_beside(other_than=job.id)
+            return self._scheduler.first_waits() or self._lane.first_behind(job.id)
 
 
 def plan_for(size: Size, request: Request, choice: Choice, networks: Networks) -> Plan:

@@ -127,9 +127,11 @@ class Lane:
         self._another = another
         self._beside: list[Carried] = []
 
-    def first_beside(self, other_than: str) -> bool:
-        """Whether somebody's first photo, not this one, waits beside the front."""
-        return any(photo.is_first and photo.id != other_than for photo in self._beside)
+    def first_behind(self, photo_id: str) -> bool:
+        """Whether somebody's first photo waits beside the front and was begun after this one."""
+        begun = [photo.id for photo in self._beside]
+        behind = begun.index(photo_id) + 1 if photo_id in begun else 0
+        return any(photo.is_first for photo in self._beside[behind:])
 
     def next_front(self, *, first_waits: bool) -> Carried | None:
         """The photo beside whose turn it is; None where it is that of one that was not begun.
