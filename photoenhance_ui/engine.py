@@ -225,7 +225,9 @@ class Engine:
             self._lane.carry(photo)
             del photo  # a waiting lane holds none
 
-    def _tell(self, job: _Job, event: Event | Unblended) -> None:
+    def _tell(self, job: _Job, event: Event | Unblended, seconds: float) -> None:
+        if isinstance(event, Rendered):
+            event = replace(event, seconds=seconds)
         if self._closed and isinstance(event, Cancelled):
             event = _stopped()  # the reason, not the symptom
         if isinstance(event, LAST_EVENTS):

@@ -1,11 +1,12 @@
 """The photos on their way through the device: one in front, others in the gaps of its batches.
 
 The front photo is carried through as a whole. Where it has fewer pictures for a batch than the
-device takes, those of photos beside it are computed along. No threads and no clock; a device that
-takes one picture at a time has one photo at a time.
+device takes, those of photos beside it are computed along. A device that takes one picture
+at a time has one photo at a time. No threads.
 """
 
 import logging
+import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -74,15 +75,20 @@ class Carried:
 
     id: str
     steps: Generator[Any, Any, None]
-    tell: Callable[[Any], None]
+    tell: Callable[[Any, float], None]
+    """Is given what happens, and the photo's seconds so far."""
     is_cancelled: Callable[[], bool]
     is_first: bool = False
     """Whether it is its owner's first, which goes ahead."""
     asked: Asked | None = None
+    seconds: float = 0.0
+    """Of the lane's time since it was begun, with its pictures' share of batches."""
+    is_begun: bool = False
+    """Whether it told of anything; what comes before is no work on the photo."""
 
     def go_on(self, answer: Answer) -> None:
         """Tell what happens up to the next work, or to the end, where nothing is asked."""
-        self.asked = None
+        self.asked, began = None, time.monotonic()
         try:
             step = (
                 self.steps.send(answer.outputs)
@@ -90,11 +96,20 @@ class Carried:
                 else self.steps.throw(answer.error)
             )
             while not isinstance(step, Asked):
-                self.tell(step)
+                began = self._spent_since(began)
+                self.is_begun = True
+                self.tell(step, self.seconds)
                 step = next(self.steps)
         except StopIteration:
             return
+        self._spent_since(began)
         self.asked = step
+
+    def _spent_since(self, began: float) -> float:
+        now = time.monotonic()
+        if self.is_begun:
+            self.seconds += now - began
+        return now
 
 
 def batch_of(front: Carried, beside: Sequence[Carried], most: int) -> list[Carried]:
@@ -150,7 +165,8 @@ class Lane:
         if front.asked is None:
             self._go_on(front, Answer())
         while self._waits(front):
-            self._compute(self._batch(front))
+            for photo, answer in self._computed(self._batch(front)):
+                self._go_on(photo, answer)
 
     def _waits(self, front: Carried) -> bool:
         """Whether the front photo waits for work, once all that are cancelled have ended."""
@@ -163,7 +179,7 @@ class Lane:
         """On to the next work that others can share; what nobody can is computed at once."""
         photo.go_on(answer)
         while photo.asked is not None and not photo.asked.is_shared:
-            (answer,) = self._answers([photo.asked])
+            ((_, answer),) = self._computed([photo])
             photo.go_on(answer)
         if photo.asked is None and photo in self._beside:
             self._beside.remove(photo)
@@ -185,16 +201,21 @@ class Lane:
 
     # Computing
 
-    def _compute(self, batch: list[Carried]) -> None:
+    def _computed(self, batch: list[Carried]) -> list[tuple[Carried, Answer]]:
+        """What came of the work of each; the time that it took is theirs by their pictures."""
         asked = [photo.asked for photo in batch if photo.asked is not None]
-        for photo, answer in zip(batch, self._answers(asked), strict=True):
-            self._go_on(photo, answer)
+        began = time.monotonic()
+        answers = self._answers(asked)
+        each = (time.monotonic() - began) / sum(one.pictures for one in asked)
+        for photo, one in zip(batch, asked, strict=True):
+            photo.seconds += each * one.pictures
+        return list(zip(batch, answers, strict=True))
 
     def _answers(self, batch: list[Asked]) -> list[Answer]:
         """One for each, in their order; only what fails by itself has failed."""
         pictures = sum(asked.pictures for asked in batch)
         if pictures <= self._at_once.most(batch[0].work):
-            answers = self._computed(batch)
+            answers = self._run_together(batch)
             if answers is not None:
                 return answers
         if len(batch) > 1:
@@ -210,7 +231,7 @@ class Lane:
             outputs.append(answer.outputs)
         return Answer(np.concatenate(outputs))
 
-    def _computed(self, batch: list[Asked]) -> list[Answer] | None:
+    def _run_together(self, batch: list[Asked]) -> list[Answer] | None:
         """What one run gives for each; None where several pictures failed together.
 
         The error is gone then, and with it what it holds of the device's memory.

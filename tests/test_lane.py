@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,12 @@ class Job:
     cancelled: bool = False
     answers: list[Any] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def hear(self, told: str, seconds: float) -> None:
+        self.told.append(told)
+        assert seconds >= self.seconds
+        self.seconds = seconds
 
     def steps(self) -> Generator[Any, Any, None]:
         yield "began"
@@ -101,7 +108,7 @@ class House:
             return None
         self.begun.append(name)
         job = self.jobs[name]
-        return Carried(name, job.steps(), job.told.append, lambda: job.cancelled, is_first)
+        return Carried(name, job.steps(), job.hear, lambda: job.cancelled, is_first)
 
     def turn(self) -> bool:
         """Carry one photo; False where nobody waits."""
@@ -120,6 +127,13 @@ class House:
 def tiles(pictures: list[int], width: int = 1, network: str = "upscaler") -> Work:
     inputs = np.repeat(np.array(pictures)[:, None], width, axis=1)
     return Work(Role.UPSCALER, network, inputs, 0.5)
+
+
+def carried(name: str, work: Work) -> Carried:
+    """A photo that nobody listens to, with its work asked for."""
+    asked = Asked(work, "exact")
+    steps = job("a", name, work).steps()
+    return Carried(name, steps, lambda told, seconds: None, bool, asked=asked)
 
 
 def job(owner: str, name: str, *works: Work) -> Job:
@@ -250,6 +264,31 @@ def test_nobodys_first_photo_waits_for_more_than_one_of_each_other_owner(
     assert {one.last for one in jobs} == {"done"}, "nobody starves"
 
 
+@given(some_jobs(), st.integers(1, 6), st.data())
+def test_the_seconds_of_all_photos_are_those_that_the_lane_worked(
+    jobs: list[Job], most: int, data: st.DataObject
+) -> None:
+    """Each run takes a second for each picture; nothing else takes time here."""
+    now = 0.0
+    house = House(jobs, most, most)
+    house.broken = broken_of(jobs, data)
+    run = house.run
+
+    def taking_time(work: Work, precision: str) -> Any:
+        nonlocal now
+        now += len(work.inputs)
+        return run(work, precision)
+
+    house.lane._run = taking_time
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("photoenhance_ui.lane.time", SimpleNamespace(monotonic=lambda: now))
+        house.work()
+    assert sum(one.seconds for one in jobs) == pytest.approx(now)
+    if not house.broken:
+        for one in jobs:
+            assert one.seconds == pytest.approx(sum(len(work.inputs) for work in one.works))
+
+
 # By hand
 
 
@@ -280,10 +319,8 @@ def test_gaps_are_filled_with_the_same_kind_in_the_order_of_turns() -> None:
     ],
 )
 def test_other_kinds_and_too_many_are_not_taken_along(other: Work) -> None:
-    front, same, beside = (
-        Carried(name, job("a", name).steps(), print, bool, asked=Asked(work, "exact"))
-        for name, work in (("front", tiles([1])), ("same", tiles([9])), ("beside", other))
-    )
+    front, same = carried("front", tiles([1])), carried("same", tiles([9]))
+    beside = carried("beside", other)
     assert batch_of(front, [beside, same], 4) == [front, same]
     same.asked = Asked(tiles([9]), "fast")
     assert batch_of(front, [same], 4) == [front]
@@ -354,9 +391,18 @@ def test_a_first_photo_that_was_begun_goes_ahead_of_others_that_were() -> None:
     assert house.fronts[:2] == ["a0", "b0"]
 
 
-def test_an_answer_is_outputs_or_an_error() -> None:
-    carried = Carried("1", job("a", "a", tiles([1])).steps(), print, bool)
-    carried.go_on(Answer())
-    assert carried.asked is not None
-    carried.go_on(Answer(error=NetworkFailed("No.")))
-    assert carried.asked is None
+def test_a_photo_goes_on_to_its_next_work_or_to_its_end() -> None:
+    photo = carried("1", tiles([1]))
+    photo.go_on(Answer())
+    assert photo.asked is not None
+    photo.go_on(Answer(error=NetworkFailed("No.")))
+    assert photo.asked is None
+
+
+def test_a_first_photo_waits_behind_the_front_and_those_that_were_begun_before() -> None:
+    house = House([], 2)
+    for name in ("b", "c"):
+        photo = carried(name, tiles([1]))
+        photo.is_first = name == "c"
+        house.lane._beside.append(photo)
+    assert [house.lane.first_behind(name) for name in ("front", "b", "c")] == [True, True, False]
