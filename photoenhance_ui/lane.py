@@ -229,26 +229,33 @@ class Lane:
             if answer.error is not None:
                 return answer
             outputs.append(answer.outputs)
-        return Answer(np.concatenate(outputs))
+        try:
+            return Answer(np.concatenate(outputs))
+        except MemoryError as error:
+            return Answer(error=error)
 
     def _run_together(self, batch: list[Asked]) -> list[Answer] | None:
         """What one run gives for each; None where several pictures failed together.
 
         The error is gone then, and with it what it holds of the device's memory.
         """
-        work, precision = batch[0].work, batch[0].precision
-        if len(batch) > 1:
-            work = replace(work, inputs=np.concatenate([asked.work.inputs for asked in batch]))
+        network, pictures = batch[0].work.network, sum(asked.pictures for asked in batch)
         try:
-            outputs = self._run(work, precision)
+            return _parted(self._run(_joined(batch), batch[0].precision), batch)
         except Exception as error:  # noqa: BLE001 - isolates one photo from all others
-            if len(work.inputs) == 1:
+            if pictures == 1:
                 return [Answer(error=error)]
             if isinstance(error, MemoryExhausted | MemoryError):
-                self._at_once.lower(work.network)
-            log.info("batch_failed network=%s pictures=%d", work.network, len(work.inputs))
+                self._at_once.lower(network)
+            log.info("batch_failed network=%s pictures=%d", network, pictures)
             return None
-        return _parted(outputs, batch)
+
+
+def _joined(batch: list[Asked]) -> Work:
+    work = batch[0].work
+    if len(batch) == 1:
+        return work
+    return replace(work, inputs=np.concatenate([asked.work.inputs for asked in batch]))
 
 
 def _parted(outputs: Any, batch: list[Asked]) -> list[Answer]:

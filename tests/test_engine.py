@@ -413,3 +413,26 @@ def test_closing_ends_also_those_that_were_begun_beside_the_front(
     closing.join(timeout=60)
     assert not closing.is_alive()
     assert len(stand_ins.batches) == 2
+
+
+def test_the_real_network_gives_the_same_bytes_in_a_batch_of_several_photos(
+    networks: HookedNetworks, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names, sizes = ("chelsea", "coffee", "astronaut"), []
+    facts = replace(networks.facts(), tiles_at_once=4)
+    engine = Engine(networks, settings)
+    expected = [pixels_of(last(begin(engine, name, photo_of(name, 100)))) for name in names]
+    engine.close()
+    monkeypatch.setattr(networks, "facts", lambda: facts)
+    networks.hook = lambda work: sizes.append(len(work.inputs))
+    networks.hold()
+    engine = Engine(networks, settings)
+    crowd = [Background(begin(engine, name, photo_of(name, 100), name)) for name in names]
+    while engine.facts().photos_waiting + engine.facts().photos_working < len(names):
+        pass
+    networks.release()
+    for job, pixels in zip(crowd, expected, strict=True):
+        assert np.array_equal(pixels_of(job.last()), pixels)
+    engine.close()
+    assert max(sizes) >= 2, "nothing was computed together"
+    assert sum(sizes) == len(names)
