@@ -46,7 +46,6 @@ from photoenhance_ui.events import (
     Rendered,
     Row,
     Stage,
-    Started,
     State,
     failed_by,
     row_after,
@@ -114,9 +113,9 @@ class _Stopwatch:
     def pause(self) -> None:
         self._spent, self._began = self.seconds, None
 
-    def resume(self) -> None:
-        if self._began is None:
-            self._began = time.monotonic()
+    def resume(self, worked: float) -> None:
+        """Run again, after so many seconds of work that somebody else measured."""
+        self._spent, self._began = self._spent + worked, time.monotonic()
 
     @property
     def seconds(self) -> float:
@@ -540,11 +539,10 @@ class Batch:
                     case DraftRendered():
                         yield from self._written_draft(entry, event.photo)
                     case Rendered():
+                        watch.resume(event.seconds)
                         yield Progress(Stage.WRITING)
                         yield self._written(entry, photo, event, parts, watch)
                     case _:
-                        if isinstance(event, Started):
-                            watch.resume()
                         yield event
 
     def _read(self, entry: _Entry) -> Photo:

@@ -1,16 +1,18 @@
 """The engine: owns the resident networks and one lane of work for their device.
 
-One photo at a time goes through the device; the others wait in the scheduler. The interface is
-small and everything that crosses it pickles, because a cluster's replica will offer the same.
+One photo at a time is carried through the device, with others in the gaps of its batches where it
+computes batches; the rest waits in the scheduler. The interface is small and everything that
+crosses it pickles, because a cluster's replica will offer the same.
 """
 
 import logging
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -33,7 +35,8 @@ from photoenhance_ui.events import (
     failed_by,
 )
 from photoenhance_ui.geometry import Size
-from photoenhance_ui.memory import TileSizes, available_bytes
+from photoenhance_ui.lane import Asked, Carried, Lane
+from photoenhance_ui.memory import AtOnce, TileSizes, available_bytes
 from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Photo
@@ -70,6 +73,10 @@ class Unblended:
     enhanced: Enhanced
 
 
+_Steps = Generator[Event | Unblended | Asked, Any, None]
+"""What happens to a photo; Asked is sent the outputs."""
+
+
 @dataclass(frozen=True, eq=False)
 class _Job:
     id: str
@@ -84,7 +91,7 @@ class _Job:
 
 
 class Engine:
-    """Enhances photos of many owners on one device, one after the other.
+    """Enhances photos of many owners on one device, in turns.
 
     Thread-safe: any number of threads may call ``enhance``; each gets its own events.
     """
@@ -106,13 +113,16 @@ class Engine:
         self._networks = networks
         self._settings = settings
         self._jobs: dict[str, _Job] = {}
-        self._working: str | None = None
+        self._working: set[str] = set()
         self._scheduler = Scheduler()
+        facts = networks.facts()
+        self._at_once = AtOnce(facts.tiles_at_once, facts.faces_at_once)
+        self._lane = Lane(networks.run, self._at_once, self._taken)
         self._closed = False
         self._changed = threading.Condition()
         self._arriving = threading.Lock()
-        self._lane = threading.Thread(target=self._work, name="engine-lane", daemon=True)
-        self._lane.start()
+        self._thread = threading.Thread(target=self._work, name="engine-lane", daemon=True)
+        self._thread.start()
 
     def enhance(
         self,
@@ -145,7 +155,7 @@ class Engine:
                 self._jobs.pop(job_id, None)
 
     def cancel(self, job_id: str) -> None:
-        """Stop a job: at once where it waits, after the current tile where it is worked on."""
+        """Stop a job: at once where it waits, after the current batch where it is worked on."""
         with self._changed:
             job = self._jobs.get(job_id)
             if job is None:
@@ -157,7 +167,7 @@ class Engine:
     def facts(self) -> EngineFacts:
         """What is installed and running, and how many photos there are."""
         with self._changed:
-            working, waiting = int(self._working is not None), len(self._scheduler)
+            working, waiting = len(self._working), len(self._scheduler)
         return replace(self._networks.facts(), photos_working=working, photos_waiting=waiting)
 
     def networks_arrived(self) -> None:
@@ -172,7 +182,7 @@ class Engine:
             for job in self._jobs.values():
                 job.cancelled.set()
             self._changed.notify_all()
-        self._lane.join()
+        self._thread.join()
 
     def _accept(self, job: _Job) -> None:
         job.events.put(Queued())
@@ -185,33 +195,47 @@ class Engine:
             self._scheduler.add(job.owner, job.id, cost)
             self._changed.notify_all()
 
-    def _next(self) -> _Job | None:
-        """The next job, or None once the engine is closed and nobody waits."""
+    def _next(self) -> Carried | None:
+        """The next photo in front, or None once the engine is closed and nobody waits."""
         with self._changed:
-            self._working = None
+            begun = self._lane.next_front(first_waits=self._scheduler.first_waits())
+            if begun is not None:
+                return begun
             if not len(self._scheduler):
                 self._scheduler.rest()
             self._changed.wait_for(lambda: len(self._scheduler) or self._closed)
+            return self._taken()
+
+    def _taken(self) -> Carried | None:
+        """The photo whose turn it is of those that wait."""
+        with self._changed:
+            is_first = self._scheduler.first_waits()
             job_id = self._scheduler.next()
             if job_id is None:
                 return None
-            self._working = job_id
-            return self._jobs[job_id]
+            self._working.add(job_id)
+            job = self._jobs[job_id]
+        tell = partial(self._tell, job)
+        return Carried(job.id, self._enhanced(job), tell, job.cancelled.is_set, is_first)
 
     def _work(self) -> None:
         if self._makes_drafts:
             self._prepare_drafts()
-        while (job := self._next()) is not None:
-            self._tell_all(job)
-            del job  # a waiting lane holds no photo
+        while (photo := self._next()) is not None:
+            self._lane.carry(photo)
+            del photo  # a waiting lane holds none
 
-    def _tell_all(self, job: _Job) -> None:
-        for event in self._enhanced(job):
-            if self._closed and isinstance(event, Cancelled):
-                event = _stopped()  # noqa: PLW2901 - the reason, not the symptom
-            job.events.put(event)
+    def _tell(self, job: _Job, event: Event | Unblended, seconds: float) -> None:
+        if isinstance(event, Rendered):
+            event = replace(event, seconds=seconds)
+        if self._closed and isinstance(event, Cancelled):
+            event = _stopped()  # the reason, not the symptom
+        if isinstance(event, LAST_EVENTS):
+            with self._changed:
+                self._working.discard(job.id)
+        job.events.put(event)
 
-    def _enhanced(self, job: _Job) -> Iterator[Event | Unblended]:
+    def _enhanced(self, job: _Job) -> _Steps:
         """Carry one photo through; whatever goes wrong ends in one Failed."""
         try:
             if job.cancelled.is_set():
@@ -221,7 +245,7 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - isolates one photo from all others
             yield failed_by(error, log, f"job={job.id}")
 
-    def _carried(self, job: _Job) -> Iterator[Event | Unblended]:
+    def _carried(self, job: _Job) -> _Steps:
         """From the plan to the last event; anew with smaller tiles where memory runs out."""
         drafts = job.drafts
         while True:
@@ -237,53 +261,29 @@ class Engine:
             drafts = False  # it was made, or could not be
 
     def _plan(self, job: _Job) -> Plan:
-        plan = plan_for(job.photo.size, job.request, job.choice, self._networks)
-        return self._tiles.fitted(plan, self._networks.facts())
+        return self._fitted(plan_for(job.photo.size, job.request, job.choice, self._networks))
 
-    def _composed(self, job: _Job, plan: Plan, *, drafts: bool) -> Iterator[Event | Unblended]:
+    def _fitted(self, plan: Plan) -> Plan:
+        """The plan with tiles and batches that there is memory for."""
+        return self._at_once.fitted(self._tiles.fitted(plan, self._networks.facts()))
+
+    def _composed(self, job: _Job, plan: Plan, *, drafts: bool) -> _Steps:
         """The photo's events up to the last: a draft where it is due, then the final."""
+
+        def told(event: Event) -> _Steps:
+            yield event
+            if drafts and isinstance(event, FacesFound):
+                yield from self._drafted(job, plan, event.count)
+
         if drafts and plan.finder is None:
             yield from self._drafted(job, plan, faces=0)
-        for step in self._driven(job.photo, plan, job.cancelled.is_set):
-            if isinstance(step, Enhanced):
-                if job.keeps:
-                    yield Unblended(step)
-                yield from _blended(step, plan, in_place=not job.keeps)
-                return
-            yield step
-            if drafts and isinstance(step, FacesFound):
-                yield from self._drafted(job, plan, step.count)
-        yield Cancelled()
-
-    def _driven(
-        self, photo: Photo, plan: Plan, stops: Callable[[], bool]
-    ) -> Iterator[Event | Enhanced]:
-        """Run the work that the enhancer asks for and pass its events on; its result comes last.
-
-        There is none where it is told to stop, which is asked between tiles.
-        """
-        steps = enhancer.enhance(photo, plan)
-        answer = None
-        while not stops():
-            try:
-                step = steps.send(answer)
-            except StopIteration as end:
-                yield end.value
-                return
-            if isinstance(step, Work):
-                answer = self._computed(step, plan)
-                continue
-            answer = None
-            yield step
-        steps.close()
-
-    def _computed(self, work: Work, plan: Plan) -> Any:
-        try:
-            return self._networks.run(work, plan.precision)
-        except (MemoryExhausted, MemoryError) as error:
-            if work.role is Role.UPSCALER:
-                raise _TilesTooLarge(error) from error
-            raise
+        enhanced = yield from _driven(job.photo, plan, job.cancelled.is_set, told)
+        if enhanced is None:
+            yield Cancelled()
+            return
+        if job.keeps:
+            yield Unblended(enhanced)
+        yield from _blended(enhanced, plan, in_place=not job.keeps)
 
     # Drafts
 
@@ -300,19 +300,19 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - whatever it is, the first draft meets it again
             failed_by(error, log, "drafts")
 
-    def _drafted(self, job: _Job, final: Plan, faces: int) -> Iterator[Event]:
+    def _drafted(self, job: _Job, final: Plan, faces: int) -> _Steps:
         """A draft, where it is cheap and as long as no first photo waits for it."""
-        if self._first_waits():
+        if self._first_waits(job):
             return
         try:
             plan = self._draft_plan(final, faces)
             if plan is None:
                 return
             photo = shrunk(job.photo, plan.source)
-            stops = lambda: job.cancelled.is_set() or self._first_waits()  # noqa: E731
-            for step in self._driven(photo, plan, stops):
-                if isinstance(step, Enhanced):
-                    yield DraftRendered(enhancer.blend(step, 0.0))
+            stops = lambda: job.cancelled.is_set() or self._first_waits(job)  # noqa: E731
+            enhanced = yield from _driven(photo, plan, stops, lambda _: ())
+            if enhanced is not None:
+                yield DraftRendered(enhancer.blend(enhanced, 0.0))
         except Exception as error:  # noqa: BLE001 - the final comes without a draft, too
             cause = error.cause if isinstance(error, _TilesTooLarge) else error
             failed_by(cause, log, f"draft of job={job.id}")
@@ -325,11 +325,12 @@ class Engine:
         runs_fast = self._networks.runs_fast(BUILTIN, Request.denoise)
         if not is_cheap(final, faces, facts, runs_fast=runs_fast):
             return None
-        return self._tiles.fitted(draft_plan(final, facts, runs_fast=runs_fast), facts)
+        return self._fitted(draft_plan(final, facts, runs_fast=runs_fast))
 
-    def _first_waits(self) -> bool:
+    def _first_waits(self, job: _Job) -> bool:
+        """Whether a first photo waits behind this one, be it begun or not."""
         with self._changed:
-            return self._scheduler.first_waits()
+            return self._scheduler.first_waits() or self._lane.first_behind(job.id)
 
 
 def plan_for(size: Size, request: Request, choice: Choice, networks: Networks) -> Plan:
@@ -341,6 +342,41 @@ def plan_for(size: Size, request: Request, choice: Choice, networks: Networks) -
         and networks.runs_fast(choice.upscaler, request.denoise)
     )
     return make_plan(size, request, choice, facts, runs_fast=runs_fast)
+
+
+def _driven(
+    photo: Photo,
+    plan: Plan,
+    stops: Callable[[], bool],
+    told: Callable[[Event], Iterable[Event | Unblended | Asked]],
+) -> Generator[Event | Unblended | Asked, Any, Enhanced | None]:
+    """Pass on the work that the enhancer asks for, and ``told`` of its events; give its result.
+
+    None where it is told to stop, which is asked between batches.
+    """
+    steps = enhancer.enhance(photo, plan)
+    answer = None
+    while not stops():
+        try:
+            step = steps.send(answer)
+        except StopIteration as end:
+            return cast(Enhanced, end.value)
+        answer = None
+        if isinstance(step, Work):
+            answer = yield from _computed(step, plan)
+        else:
+            yield from told(step)
+    steps.close()
+    return None
+
+
+def _computed(work: Work, plan: Plan) -> Generator[Asked, Any, Any]:
+    try:
+        return (yield Asked(work, plan.precision))
+    except (MemoryExhausted, MemoryError) as error:
+        if work.role is Role.UPSCALER:
+            raise _TilesTooLarge(error) from error
+        raise
 
 
 def _blended(enhanced: Enhanced, plan: Plan, *, in_place: bool) -> Iterator[Event]:

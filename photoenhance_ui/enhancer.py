@@ -5,7 +5,7 @@ outputs, and yields events in between. Blending the faces in is a pure last step
 strength can change later without the networks.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from photoenhance_ui.catalogue import Role
 from photoenhance_ui.events import Event, FacesFound, Progress, Stage
 from photoenhance_ui.faces import (
+    Mask,
     Matrix,
     RestoredFace,
     aligned,
@@ -90,17 +91,21 @@ def _found_faces(
 def _restored_faces(
     photo: Photo, plan: Plan, found: list[tuple[FoundFace, Matrix]], total: int
 ) -> Generator[Work | Event, Any, tuple[RestoredFace, ...]]:
-    restored = []
-    for done, (face, matrix) in enumerate(found):
+    restored: list[RestoredFace] = []
+    for done in range(0, len(found), plan.faces_at_once):
         yield Progress(Stage.RESTORING_FACES, done, total)
         assert plan.restorer is not None
-        square = aligned(photo.pixels, matrix)
-        (pixels,) = yield Work(Role.RESTORER, plan.restorer, square[None])
-        mask = None
+        some = found[done : done + plan.faces_at_once]
+        squares = np.stack([aligned(photo.pixels, matrix) for _, matrix in some])
+        pixels = yield Work(Role.RESTORER, plan.restorer, squares)
+        masks: Sequence[Mask | None] = [None] * len(some)
         if plan.parser is not None:
-            (is_face,) = yield Work(Role.PARSER, plan.parser, pixels[None])
-            mask = soft_mask(is_face)
-        restored.append(RestoredFace(face, matrix, pixels, mask))
+            are_face = yield Work(Role.PARSER, plan.parser, pixels)
+            masks = [soft_mask(is_face) for is_face in are_face]
+        restored.extend(
+            RestoredFace(face, matrix, square, mask)
+            for (face, matrix), square, mask in zip(some, pixels, masks, strict=True)
+        )
     return tuple(restored)
 
 
@@ -114,14 +119,30 @@ def _enlarged(
         return resized(photo.pixels, plan.output)
     kept = plan.kept_size
     whole = np.empty((kept.height, kept.width, 3), photo.pixels.dtype)
-    for behind, tile in enumerate(plan.tiles, start=done):
-        yield Progress(Stage.ENLARGING, behind, total)
-        piece = photo.pixels[tile.padded.slices]
-        (large,) = yield Work(Role.UPSCALER, plan.upscaler, piece[None], plan.denoise)
-        place, pixels = _reduced(large, tile, plan)
-        whole[place.slices] = pixels
+    for tiles in together(plan.tiles, plan.tiles_at_once):
+        yield Progress(Stage.ENLARGING, done, total)
+        pieces = np.stack([photo.pixels[tile.padded.slices] for tile in tiles])
+        enlarged = yield Work(Role.UPSCALER, plan.upscaler, pieces, plan.denoise)
+        for tile, large in zip(tiles, enlarged, strict=True):
+            place, pixels = _reduced(large, tile, plan)
+            whole[place.slices] = pixels
+        done += len(tiles)
     yield Progress(Stage.ENLARGING, total, total)
     return resized(whole, plan.output)
+
+
+def together(tiles: Iterable[Tile], most: int) -> Iterator[list[Tile]]:
+    """The tiles in groups that the network sees equally large, of ``most`` at most.
+
+    A group comes as soon as it is full, so that one by one they keep their order.
+    """
+    begun: dict[Size, list[Tile]] = {}
+    for tile in tiles:
+        group = begun.setdefault(tile.padded.size, [])
+        group.append(tile)
+        if len(group) == most:
+            yield begun.pop(tile.padded.size)
+    yield from begun.values()
 
 
 def _reduced(large: Pixels, tile: Tile, plan: Plan) -> tuple[Region, Pixels]:

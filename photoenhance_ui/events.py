@@ -95,6 +95,8 @@ class Rendered:
     precision: str
     faces: int
     warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
+    """What the engine worked on it; of a batch with others' pictures, its own pictures' share."""
 
 
 @dataclass(frozen=True)

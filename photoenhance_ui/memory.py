@@ -1,13 +1,17 @@
-"""How much memory is left, and how large tiles may be for it."""
+"""How much memory is left, and how large tiles and batches may be for it."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from photoenhance_ui.catalogue import CATALOGUE, Architecture
+from photoenhance_ui.catalogue import CATALOGUE, Architecture, Role
 from photoenhance_ui.geometry import Tile, even_tiles_of
+from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.plan import BUILTIN, EngineFacts, Plan, UpscalerFacts, tile_px_for
 from photoenhance_ui.settings import TILE_LADDER_PX
+
+log = logging.getLogger(__name__)
 
 SMALLER_TILES = "Memory was short, so the photo was enlarged in smaller pieces (of {px} pixels)."
 USED_SHARE = 0.5
@@ -53,6 +57,8 @@ class TileSizes:
     def lower(self, plan: Plan, facts: EngineFacts) -> bool:
         """Memory ran out: take the next step with smaller tiles; False where there is none."""
         assert plan.upscaler is not None
+        if _largest(self.fitted(plan, facts).tiles) < _largest(plan.tiles):
+            return True  # another photo's took the step after this plan was made
         for step in TILE_LADDER_PX:
             is_lower = step < self._step(plan.upscaler, facts)
             if is_lower and _largest(_tiles(plan, facts, step)) < _largest(plan.tiles):
@@ -73,6 +79,36 @@ class TileSizes:
         room, steps = self._available * USED_SHARE, [px for px in TILE_LADDER_PX if px <= full]
         known = facts.upscalers[upscaler]
         return next((px for px in steps if tile_bytes(upscaler, known, px) <= room), steps[-1])
+
+
+class AtOnce:
+    """How many pictures each network computes in one batch.
+
+    One by one where memory ran out over several, and so until the program ends: what they give is
+    the same, so no report tells of it. For one thread.
+    """
+
+    def __init__(self, tiles: int, faces: int) -> None:
+        """``tiles`` and ``faces`` are what the device takes at most."""
+        self._most = {Role.UPSCALER: tiles, Role.RESTORER: faces, Role.PARSER: faces}
+        self._singly: set[str | None] = set()
+
+    def most(self, work: Work) -> int:
+        """Pictures in one batch of such work."""
+        return 1 if work.network in self._singly else self._most.get(work.role, 1)
+
+    def lower(self, network: str) -> None:
+        """Memory ran out over several pictures: from now on one by one."""
+        self._singly.add(network)
+        log.warning("batches_lowered network=%s", network)
+
+    def fitted(self, plan: Plan) -> Plan:
+        """The plan with batches that there is memory for, so that a cancel waits for no more."""
+        if plan.upscaler in self._singly:
+            plan = replace(plan, tiles_at_once=1)
+        if {plan.restorer, plan.parser} & self._singly:
+            plan = replace(plan, faces_at_once=1)
+        return plan
 
 
 def tile_bytes(name: str, upscaler: UpscalerFacts, tile_px: int) -> int:

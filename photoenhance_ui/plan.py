@@ -53,6 +53,9 @@ class EngineFacts:
     max_output_pixels: int = 256_000_000
     weights_warnings: Mapping[str, str] = field(default_factory=dict)
     """Network name -> a sentence that every report which used it must carry."""
+    tiles_at_once: int = 1
+    """Equally large tiles that the device computes in one batch."""
+    faces_at_once: int = 1
     photos_working: int = 0
     photos_waiting: int = 0
 
@@ -94,6 +97,9 @@ class Plan:
     face_strength: float
     precision: str
     warnings: tuple[str, ...] = ()
+    tiles_at_once: int = 1
+    """Equally large tiles that one piece of work may hold."""
+    faces_at_once: int = 1
 
     @property
     def reduction(self) -> int:
@@ -173,6 +179,8 @@ def make_plan(
         parser=choice.parser if with_faces else None,
         face_strength=request.face_strength,
         precision=precision,
+        tiles_at_once=facts.tiles_at_once,
+        faces_at_once=facts.faces_at_once,
     )
     told = [facts.weights_warnings[n] for n in plan.networks if n in facts.weights_warnings]
     return replace(plan, warnings=(*warnings, *told))

@@ -15,17 +15,23 @@ LARGE = "large"
 class StandInNetworks:
     """Takes the place of ``Networks``: upscalers repeat pixels, restored faces are inverted."""
 
-    def __init__(self, faces: Sequence[FoundFace] = ()) -> None:
+    def __init__(
+        self, faces: Sequence[FoundFace] = (), *, tiles_at_once: int = 1, faces_at_once: int = 1
+    ) -> None:
         self.faces = faces
+        self._at_once = (tiles_at_once, faces_at_once)
         self.hook: Callable[[Work], None] = lambda work: None
         self.work: list[tuple[str, str]] = []
         """Name and precision of each run."""
+        self.batches: list[tuple[str, int]] = []
+        """Name and number of pictures of each run that gave something."""
 
     def facts(self) -> EngineFacts:
         return EngineFacts(
             "cpu", "",
             {BUILTIN: UpscalerFacts(2, None, 0.44e6), LARGE: UpscalerFacts(4, None, 17.9e6)},
             "finder", "restorer", "parser",
+            tiles_at_once=self._at_once[0], faces_at_once=self._at_once[1],
         )  # fmt: skip
 
     def release(self) -> None:
@@ -38,4 +44,5 @@ class StandInNetworks:
         self.work.append((work.network, precision))
         self.hook(work)
         scale = 1 if work.role is not Role.UPSCALER else self.facts().upscalers[work.network].scale
+        self.batches.append((work.network, len(work.inputs)))
         return StandIns(scale, self.faces)(work)

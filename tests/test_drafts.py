@@ -192,6 +192,36 @@ def test_nobodys_first_photo_waits_for_a_draft(engine: Engine, networks: StandIn
     assert all(isinstance(events[-1], Rendered) for events in seen.values())
 
 
+@pytest.mark.parametrize("at_once", [1, 4])
+def test_of_several_first_photos_the_last_has_a_draft(settings: Settings, at_once: int) -> None:
+    """So it is with batches, too, where all of them are begun at once."""
+    networks = StandInNetworks(tiles_at_once=at_once)
+    engine = Engine(networks, settings)  # type: ignore[arg-type]
+    seen: dict[str, list[Event]] = {}
+
+    def follow(owner: str) -> None:
+        seen[owner] = list(begin(engine, owner, owner=owner))
+
+    others = [threading.Thread(target=follow, args=(owner,)) for owner in ("b", "c")]
+
+    def others_come(work: Work) -> None:
+        networks.hook = lambda work: None
+        for waiting, thread in enumerate(others, start=1):
+            thread.start()
+            while engine.facts().photos_waiting < waiting:
+                pass
+
+    networks.hook = others_come
+    follow("a")
+    for thread in others:
+        thread.join(timeout=60)
+    engine.close()
+    assert {owner: len(drafts_of(events)) for owner, events in seen.items()} == {
+        "a": 0, "b": 0, "c": 1,
+    }  # fmt: skip
+    assert (LARGE, 1) in networks.batches if at_once == 1 else (LARGE, 2) in networks.batches
+
+
 def run(batch: Batch) -> list[str | None]:
     """Run to the end; the drafts that rows told while their photo was worked on."""
 

@@ -2,14 +2,16 @@
 
 import shutil
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from photoenhance_ui.catalogue import Role
 from photoenhance_ui.engine import Engine, open_engine
+from photoenhance_ui.errors import NetworkFailed
 from photoenhance_ui.events import (
     Cancelled,
     Event,
@@ -23,11 +25,13 @@ from photoenhance_ui.events import (
 from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.photo import Photo
 from photoenhance_ui.plan import choose_networks
-from photoenhance_ui.request import Request
+from photoenhance_ui.request import Faces, Request
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.weights import BUILTIN_FILE, Installed
 from tests.conftest import skimage_photo
 from tests.hooked import HookedNetworks
+from tests.stand_ins import LARGE, StandInNetworks
+from tests.test_enhancer import face_at
 
 REQUEST = Request(upscaler="builtin")
 
@@ -249,3 +253,186 @@ def test_of_files_that_arrive_at_once_none_is_forgotten(
 def test_any_scale_gives_the_size_that_was_asked_for(engine: Engine, scale: float) -> None:
     rendered = last(begin(engine, "1", photo_of(side=30), request=replace(REQUEST, scale=scale)))
     assert pixels_of(rendered).shape == (int(30 * scale), int(30 * scale), 3)
+
+
+# On a device that computes batches: four tiles or four faces
+
+TILES = Request(upscaler=LARGE, faces=Faces.NONE)
+WITH_FACE = Request(upscaler=LARGE)
+OWNERS = ("a", "b", "c")
+
+
+@pytest.fixture
+def stand_ins() -> StandInNetworks:
+    return StandInNetworks((face_at(50, 50, 60),), tiles_at_once=4, faces_at_once=4)
+
+
+@pytest.fixture
+def batching(stand_ins: StandInNetworks, settings: Settings) -> Iterator[Engine]:
+    engine = Engine(stand_ins, settings)  # type: ignore[arg-type]
+    yield engine
+    engine.close()
+
+
+def one_tile(owner: str) -> Photo:
+    """A photo of another place for each owner, of one size."""
+    pixels = skimage_photo("astronaut")
+    at = 60 * OWNERS.index(owner)
+    return Photo(np.ascontiguousarray(pixels[at : at + 150, at : at + 150]), "a.png", "PNG")
+
+
+def two_batches(owner: str) -> Photo:
+    """2 x 3 tiles: four at the corners go together, then the two between them."""
+    pixels = skimage_photo("astronaut")[:384, : 3 * 168]
+    return Photo(np.ascontiguousarray(np.roll(pixels, OWNERS.index(owner), axis=0)), "a.png", "PNG")
+
+
+def alone(photo: Photo, request: Request, settings: Settings) -> np.ndarray:
+    """What comes of it where nobody else is, one picture at a time."""
+    engine = Engine(StandInNetworks((face_at(50, 50, 60),)), settings)  # type: ignore[arg-type]
+    try:
+        return pixels_of(last(begin(engine, "1", photo, request=request)))
+    finally:
+        engine.close()
+
+
+def in_company(
+    engine: Engine,
+    networks: StandInNetworks,
+    photos: Mapping[str, Photo],
+    request: Request,
+    then: Callable[[Work], None] = lambda work: None,
+) -> dict[str, Background]:
+    """The first owner's photo is in front; the others come during its first run. Then ``then``."""
+    first, *others = photos
+    jobs: dict[str, Background] = {}
+    is_there = threading.Event()
+
+    def others_come(work: Work) -> None:
+        networks.hook = then
+        for waiting, owner in enumerate(others, start=1):
+            jobs[owner] = Background(begin(engine, owner, photos[owner], owner, request))
+            while engine.facts().photos_waiting < waiting:
+                pass
+        is_there.set()
+
+    networks.hook = others_come
+    jobs[first] = Background(begin(engine, first, photos[first], first, request))
+    assert is_there.wait(timeout=60)
+    return jobs
+
+
+def test_pictures_of_several_owners_are_computed_together_and_are_the_same_as_alone(
+    batching: Engine, stand_ins: StandInNetworks, settings: Settings
+) -> None:
+    photos = {owner: one_tile(owner) for owner in OWNERS}
+    jobs = in_company(batching, stand_ins, photos, WITH_FACE)
+    for owner, job in jobs.items():
+        expected = alone(photos[owner], WITH_FACE, settings)
+        assert np.array_equal(pixels_of(job.last()), expected)
+    assert stand_ins.batches == [
+        ("finder", 1), ("finder", 1), ("finder", 1), ("restorer", 3), ("parser", 3), (LARGE, 3),
+    ]  # fmt: skip
+
+
+def test_each_photos_events_come_in_their_order_also_beside_the_front(
+    batching: Engine, stand_ins: StandInNetworks
+) -> None:
+    jobs = in_company(batching, stand_ins, {o: one_tile(o) for o in OWNERS}, WITH_FACE)
+    names = {owner: [type(e).__name__ for e in job.events] for owner, job in jobs.items()
+             if job.last()}  # fmt: skip
+    assert names["a"] == names["b"] == names["c"] == [
+        "Queued", "Started", "Progress", "FacesFound", "Progress", "Progress", "Progress",
+        "Progress", "Rendered",
+    ]  # fmt: skip
+
+
+def test_gaps_are_filled_while_a_photo_needs_several_batches(
+    batching: Engine, stand_ins: StandInNetworks, settings: Settings
+) -> None:
+    photos = {owner: two_batches(owner) for owner in OWNERS[:2]}
+    working: list[int] = []
+    jobs = in_company(
+        batching, stand_ins, photos, TILES,
+        lambda work: working.append(batching.facts().photos_working),
+    )  # fmt: skip
+    for owner, job in jobs.items():
+        expected = alone(photos[owner], TILES, settings)
+        assert np.array_equal(pixels_of(job.last()), expected)
+    assert [size for _, size in stand_ins.batches] == [4, 2, 4, 2], "no gap takes four"
+    assert working == [2, 1, 1]
+    assert batching.facts().photos_working == 0
+
+
+def test_a_culprit_fails_alone_also_in_a_batch_with_others(
+    batching: Engine, stand_ins: StandInNetworks, settings: Settings
+) -> None:
+    photos = {owner: one_tile(owner) for owner in OWNERS}
+    photos["b"] = photos["b"].with_pixels(np.zeros_like(photos["b"].pixels), None)
+
+    def trouble(work: Work) -> None:
+        if work.role is Role.UPSCALER and not all(picture.any() for picture in work.inputs):
+            raise NetworkFailed("It gave no picture.")
+
+    jobs = in_company(batching, stand_ins, photos, WITH_FACE, trouble)
+    assert jobs["b"].last() == Failed("network_failed", "It gave no picture.")
+    for owner in ("a", "c"):
+        expected = alone(photos[owner], WITH_FACE, settings)
+        assert np.array_equal(pixels_of(jobs[owner].last()), expected)
+    assert stand_ins.batches[-3:] == [("parser", 3), (LARGE, 1), (LARGE, 1)]
+
+
+def test_a_photo_that_was_begun_is_cancelled_while_another_is_in_front(
+    batching: Engine, stand_ins: StandInNetworks
+) -> None:
+    photos = {owner: two_batches(owner) for owner in OWNERS[:2]}
+    jobs = in_company(batching, stand_ins, photos, TILES, lambda work: batching.cancel("b"))
+    assert isinstance(jobs["b"].last(), Cancelled)
+    assert isinstance(jobs["a"].last(), Rendered)
+    assert any(isinstance(event, Started) for event in jobs["b"].events)
+    assert [size for _, size in stand_ins.batches] == [4, 2], "nothing of it was computed"
+    assert batching.facts().photos_working == 0
+
+
+def test_closing_ends_also_those_that_were_begun_beside_the_front(
+    batching: Engine, stand_ins: StandInNetworks
+) -> None:
+    closing = threading.Thread(target=batching.close)
+
+    def closes(work: Work) -> None:
+        assert batching.facts().photos_working == 3
+        closing.start()
+        while not batching._closed:
+            pass
+
+    jobs = in_company(batching, stand_ins, {o: two_batches(o) for o in OWNERS}, TILES, closes)
+    for job in jobs.values():
+        failed = job.last()
+        assert isinstance(failed, Failed)
+        assert failed.code == "engine_stopped"
+    closing.join(timeout=60)
+    assert not closing.is_alive()
+    assert len(stand_ins.batches) == 2
+
+
+def test_the_real_network_gives_the_same_bytes_in_a_batch_of_several_photos(
+    networks: HookedNetworks, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names, sizes = ("chelsea", "coffee", "astronaut"), []
+    facts = replace(networks.facts(), tiles_at_once=4)
+    engine = Engine(networks, settings)
+    expected = [pixels_of(last(begin(engine, name, photo_of(name, 100)))) for name in names]
+    engine.close()
+    monkeypatch.setattr(networks, "facts", lambda: facts)
+    networks.hook = lambda work: sizes.append(len(work.inputs))
+    networks.hold()
+    engine = Engine(networks, settings)
+    crowd = [Background(begin(engine, name, photo_of(name, 100), name)) for name in names]
+    while engine.facts().photos_waiting + engine.facts().photos_working < len(names):
+        pass
+    networks.release()
+    for job, pixels in zip(crowd, expected, strict=True):
+        assert np.array_equal(pixels_of(job.last()), pixels)
+    engine.close()
+    assert max(sizes) >= 2, "nothing was computed together"
+    assert sum(sizes) == len(names)

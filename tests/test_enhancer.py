@@ -18,11 +18,12 @@ from photoenhance_ui.enhancer import (
     enhance,
     in_8_bits,
     resized,
+    together,
     without_colour,
 )
 from photoenhance_ui.events import Event, FacesFound, Progress, Stage
 from photoenhance_ui.faces import TEMPLATE, pasted
-from photoenhance_ui.geometry import Size
+from photoenhance_ui.geometry import Size, even_tiles_of
 from photoenhance_ui.networks.interfaces import FACE_PX, FoundFace, Work
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Metadata, Photo, Pixels, white_of
@@ -198,6 +199,46 @@ def test_progress_is_counted_and_ends_with_all(found: int, tile_px: int) -> None
     assert [(step.done, step.total) for step in counted] == [(n, total) for n in range(total + 1)]
     # A step is told before its work, so that the page says what is being done.
     assert len(counted) == 1 + sum(work.role in (Role.RESTORER, Role.UPSCALER) for work in run.work)
+
+
+def in_batches(plan: Plan, tiles: int, faces: int) -> Plan:
+    return replace(plan, tiles_at_once=tiles, faces_at_once=faces)
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 8])
+def test_tiles_and_faces_in_batches_give_the_same_and_are_counted(most: int) -> None:
+    photo = photo_of(dtype=np.uint16)
+    faces = [face_at(8 * number, 5) for number in range(5)]
+    plan = plan_of(photo, WITH_FACES, tile_px=16)
+    single = driven(photo, plan, StandIns(faces=faces))
+    run = driven(photo, in_batches(plan, most, most), StandIns(faces=faces))
+    ours, theirs = (blend(one.enhanced, 0.8).pixels for one in (run, single))
+    np.testing.assert_array_equal(ours, theirs)
+    steps = [w for w in run.work if w.role in (Role.RESTORER, Role.UPSCALER)]
+    assert all(len(work.inputs) <= most for work in run.work)
+    before = [sum(len(w.inputs) for w in steps[:number]) for number in range(len(steps) + 1)]
+    assert [step.done for step in run.progress[1:]] == before
+    assert {step.total for step in run.progress[1:]} == {before[-1]} == {5 + len(plan.tiles)}
+    by_role = {role: [len(w.inputs) for w in run.work if w.role is role] for role in Role}
+    full, left = divmod(5, most)
+    assert by_role[Role.RESTORER] == by_role[Role.PARSER] == [most] * full + [left] * (left > 0)
+
+
+@given(
+    size=st.builds(Size, st.integers(1, 300), st.integers(1, 300)),
+    tile_px=st.integers(20, 200),
+    most=st.integers(1, 6),
+)
+def test_only_equally_large_tiles_are_together(size: Size, tile_px: int, most: int) -> None:
+    tiles = even_tiles_of(size, tile_px, 8)
+    groups = list(together(tiles, most))
+    assert sorted(map(repr, (t for group in groups for t in group))) == sorted(map(repr, tiles))
+    assert all(len(group) <= most for group in groups)
+    assert all(len({tile.padded.size for tile in group}) == 1 for group in groups)
+    not_full = [group[0].padded.size for group in groups if len(group) < most]
+    assert len(not_full) == len(set(not_full)), "two of them would have gone together"
+    if most == 1:
+        assert [tile for (tile,) in groups] == list(tiles)
 
 
 def test_without_faces_nobody_looks_for_any() -> None:

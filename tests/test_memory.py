@@ -12,9 +12,9 @@ from photoenhance_ui.batch import Batch
 from photoenhance_ui.catalogue import Role
 from photoenhance_ui.engine import Engine
 from photoenhance_ui.errors import MemoryExhausted
-from photoenhance_ui.events import Event, Failed, Rendered, Started
+from photoenhance_ui.events import Event, Failed, Progress, Rendered, Started
 from photoenhance_ui.geometry import Size
-from photoenhance_ui.memory import SMALLER_TILES, TileSizes, available_bytes, tile_bytes
+from photoenhance_ui.memory import SMALLER_TILES, AtOnce, TileSizes, available_bytes, tile_bytes
 from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.photo import Photo
 from photoenhance_ui.plan import (
@@ -165,6 +165,68 @@ def test_the_seconds_tell_also_of_what_was_begun_in_vain(
     assert row.seconds >= 0.5
 
 
+# Batches
+
+
+def test_over_several_pictures_memory_lowers_the_batch_and_not_the_tiles(
+    settings: Settings,
+) -> None:
+    networks = StandInNetworks((face_at(50, 50, 60),) * 3, tiles_at_once=4, faces_at_once=3)
+    engine = Engine(networks, settings)  # type: ignore[arg-type]
+    wish = replace(WISH, faces=Faces.ALL, upscaler=LARGE)
+    in_batches = rendered(enhanced(engine, wish, side=384))
+    assert [size for _, size in networks.batches] == [1, 3, 3, 4]
+    networks.batches.clear()
+
+    def little_room(work: Work) -> None:
+        if len(work.inputs) > 1:
+            raise MemoryExhausted("It ran out.")
+
+    networks.hook = little_room
+    singly = rendered(enhanced(engine, wish, side=384))
+    assert singly.warnings == ()
+    np.testing.assert_array_equal(singly.photo.pixels, in_batches.photo.pixels)
+    assert [size for _, size in networks.batches] == [1] * 11
+    networks.hook = lambda work: None
+    events = enhanced(engine, wish, side=384)
+    assert [size for _, size in networks.batches] == [1] * 22, "it is remembered"
+    assert [e.done for e in events if isinstance(e, Progress)][1:-1] == list(range(8))
+    engine.close()
+
+
+def test_a_single_tile_that_is_too_large_goes_down_the_ladder_though_batches_are_computed(
+    settings: Settings,
+) -> None:
+    networks = StandInNetworks(tiles_at_once=4)
+    networks.hook = machine = SmallMachine(320)
+    engine = Engine(networks, settings)  # type: ignore[arg-type]
+    assert rendered(enhanced(engine)).warnings == warning(256)
+    assert machine.refused == 1
+    engine.close()
+
+
+def test_a_batch_is_as_large_as_the_device_takes_until_memory_runs_out() -> None:
+    at_once = AtOnce(tiles=4, faces=8)
+    tile, face, part = (
+        Work(role, name, [])
+        for role, name in (
+            (Role.UPSCALER, BUILTIN), (Role.RESTORER, "restorer"), (Role.PARSER, "parser"),
+        )
+    )  # fmt: skip
+    found = Work(Role.FINDER, "finder", [])
+    assert [at_once.most(work) for work in (tile, face, part, found)] == [4, 8, 8, 1]
+    facts = replace(FACTS, tiles_at_once=4, faces_at_once=8, finder="f", restorer="restorer",
+                    parser="parser")  # fmt: skip
+    choice = choose_networks(BUILTIN, 2, facts)
+    plan = make_plan(Size(500, 500), replace(WISH, faces=Faces.ALL), choice, facts)
+    assert at_once.fitted(plan) == plan
+    at_once.lower("parser")
+    assert at_once.fitted(plan) == replace(plan, faces_at_once=1)
+    at_once.lower(BUILTIN)
+    assert [at_once.most(work) for work in (tile, face, part)] == [1, 8, 1]
+    assert at_once.fitted(plan) == replace(plan, tiles_at_once=1, faces_at_once=1)
+
+
 # Sizes of tiles
 
 
@@ -208,6 +270,18 @@ def test_resampling_has_no_tiles() -> None:
         choose_networks(RESAMPLE_ONLY, 2, FACTS), FACTS,
     )  # fmt: skip
     assert TileSizes(1).fitted(plan, FACTS) is plan
+
+
+def test_a_step_that_another_photo_took_is_not_taken_twice() -> None:
+    """Two photos were planned before memory ran out over a tile of each."""
+    plan = make_plan(Size(500, 500), WISH, choose_networks(BUILTIN, 2, FACTS), FACTS)
+    sizes = TileSizes(None)
+    assert sizes.lower(plan, FACTS)
+    after = sizes.fitted(plan, FACTS)
+    assert sizes.lower(plan, FACTS)
+    assert sizes.fitted(plan, FACTS) == after
+    assert sizes.lower(after, FACTS)
+    assert len(sizes.fitted(plan, FACTS).tiles) > len(after.tiles)
 
 
 # What the system tells

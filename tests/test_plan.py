@@ -231,6 +231,12 @@ def test_a_tile_takes_a_cpu_not_too_long(
     assert tile_px_for(upscaler, device) == expected
 
 
+def test_a_plan_has_batches_as_large_as_the_device_takes() -> None:
+    plan = plan_of(Request(), replace(FACTS, tiles_at_once=3, faces_at_once=5))
+    assert (plan.tiles_at_once, plan.faces_at_once) == (3, 5)
+    assert (plan_of(Request()).tiles_at_once, plan_of(Request()).faces_at_once) == (1, 1)
+
+
 def test_a_larger_photo_needs_more_operations_and_faces_cost_too() -> None:
     def cost(source: Size, request: Request, facts: EngineFacts = FACTS) -> float:
         choice = choose_networks(request.upscaler, request.scale, facts)

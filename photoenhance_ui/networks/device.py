@@ -20,6 +20,13 @@ OUT_OF_MEMORY_WORDS = (
 )  # fmt: skip
 """How torch, and in the last words OpenVINO, say it where they raise no class of their own."""
 
+TILES_AT_ONCE = {"cuda": 4}
+FACES_AT_ONCE = {"cuda": 8}
+"""Pictures that a device computes in one batch, by its type; 1 elsewhere.
+
+Not measured: no GPU was at hand. Where memory is too short for them, they are computed singly.
+"""
+
 
 @dataclass(frozen=True)
 class Placement:

@@ -17,6 +17,8 @@ from photoenhance_ui.networks.compiled import (
     CompiledUpscaler,
 )
 from photoenhance_ui.networks.device import (
+    FACES_AT_ONCE,
+    TILES_AT_ONCE,
     Placement,
     dtype_of,
     errors_told,
@@ -259,6 +261,8 @@ class Networks:
             weights_warnings={
                 name: found.warning for name, found in installed.items() if found.warning
             },
+            tiles_at_once=TILES_AT_ONCE.get(device.type, 1),
+            faces_at_once=FACES_AT_ONCE.get(device.type, 1),
         )
 
     def _preload(self, facts: EngineFacts) -> str | None:

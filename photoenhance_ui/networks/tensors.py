@@ -12,8 +12,10 @@ from photoenhance_ui.photo import Pixels, white_of
 def to_tensor(images: Pixels, placement: Placement) -> Tensor:
     """Levels -> 0..1, on the device, in its type; what crosses is as small as the levels are."""
     plain = images if images.dtype == np.uint8 else images.astype(np.float32)
-    tensor = torch.from_numpy(np.ascontiguousarray(plain)).to(placement.device)
-    floats = tensor.permute(0, 3, 1, 2).to(torch.float32) / white_of(images)
+    tensor, is_gpu = torch.from_numpy(np.ascontiguousarray(plain)), placement.device.type == "cuda"
+    # From pinned memory a GPU fetches by itself, and nobody waits for it.
+    levels = (tensor.pin_memory() if is_gpu else tensor).to(placement.device, non_blocking=is_gpu)
+    floats = levels.permute(0, 3, 1, 2).to(torch.float32) / white_of(images)
     return floats.to(placement.dtype).contiguous(memory_format=placement.layout)
 
 

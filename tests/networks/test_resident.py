@@ -131,6 +131,19 @@ def test_tiles_are_as_large_as_the_settings_say(
     assert networks_of(replace(settings, tile_px=tile_px)).facts().tile_px == expected
 
 
+def test_a_gpu_computes_batches_and_a_cpu_one_picture_at_a_time(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    networks = Networks(installed(settings), settings)
+    facts = networks.facts()
+    assert (facts.tiles_at_once, facts.faces_at_once) == (1, 1)
+    monkeypatch.setattr(networks, "_device", torch.device("cuda"))
+    monkeypatch.setattr("photoenhance_ui.networks.resident.name_of", str)
+    facts = networks._facts_of({}, {})
+    assert facts.tiles_at_once > 1
+    assert facts.faces_at_once > 1
+
+
 def test_auto_precision_is_fast_where_that_is_proven(settings: Settings) -> None:
     for wanted, expected in (("auto", FAST), (FAST, FAST), (EXACT, EXACT)):
         settings = replace(settings, precision=wanted)
