@@ -23,6 +23,7 @@ from photoenhance_ui.catalogue import Role
 from photoenhance_ui.errors import NetworkFailed, NetworkMissing, WeightsDamaged
 from photoenhance_ui.geometry import Size
 from photoenhance_ui.networks.interfaces import Work
+from photoenhance_ui.networks.proofs import LEAST_MEAN_DB
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.plan import UpscalerFacts, choose_networks, make_plan
@@ -209,7 +210,8 @@ def test_face_networks_without_a_fast_form_stay_exact_whatever_the_precision(
     fast_picture, exact_picture = (upscaled(networks, BUILTIN, precision=p) for p in (FAST, EXACT))
     assert loads_in(caplog) == [BUILTIN]
     assert not np.array_equal(fast_picture, exact_picture), "16 bits left no trace"
-    assert np.abs(fast_picture.astype(int) - exact_picture).max() <= 4
+    error = np.mean((fast_picture.astype(float) - exact_picture) ** 2)
+    assert 10 * np.log10(255**2 / error) >= LEAST_MEAN_DB
 
 
 def test_a_network_that_is_not_there_is_missing(settings: Settings) -> None:
