@@ -151,12 +151,20 @@ def prove_upscaler(upscaler: CompiledUpscaler, denoise: float) -> Proof:
     exact = upscaler.in_exact_form()
     pictures = crops(PROOF_CROPS, 2)
     exact(pictures[0][None], denoise)
-    proof = Proof(None, 0.0, 0.0)
-    for form, ranges in _upscaler_forms(upscaler, denoise):
-        fast = upscaler.in_fast_form(lambda _, ranges=ranges: ranges)  # type: ignore[misc]
+
+    def measured(form: str, ranges: Ranges) -> Proof:
+        fast = upscaler.in_fast_form(lambda _: ranges)
         mean_db, worst_db = likeness_db(exact, fast, denoise, pictures)
         passed = form if is_near(mean_db, worst_db) else None
-        proof = Proof(passed, round(mean_db, 2), round(worst_db, 2), ranges)
+        return Proof(passed, round(mean_db, 2), round(worst_db, 2), ranges)
+
+    return _first_passed(measured(*form) for form in _upscaler_forms(upscaler, denoise))
+
+
+def _first_passed(proofs: Iterator[Proof]) -> Proof:
+    """Forms are measured up to the first that passes; where none does, the last one tells."""
+    proof = Proof(None, 0.0, 0.0)
+    for proof in proofs:
         if proof.passed:
             break
     return proof
@@ -298,16 +306,14 @@ def prove_parser(parser: CompiledParser) -> Proof:
     """On faces of half the size and in bfloat16; by what is seen when its mask is used."""
     exact = parser.in_form(reduced=1, fast=False)
     expected = _blends(exact)
-    proof = Proof(None, 0.0, 0.0)
-    for form in parser_forms():
-        values = _likenesses(
-            expected, _blends(parser.in_form(reduced=form.reduced, fast=form.fast))
-        )
+
+    def measured(form: ParserForm) -> Proof:
+        fast = parser.in_form(reduced=form.reduced, fast=form.fast)
+        values = _likenesses(expected, _blends(fast))
         passed = form.name if min(values) >= LEAST_BLENDED_DB else None
-        proof = Proof(passed, round(float(np.mean(values)), 2), round(min(values), 2))
-        if proof.passed:
-            break
-    return proof
+        return Proof(passed, round(float(np.mean(values)), 2), round(min(values), 2))
+
+    return _first_passed(measured(form) for form in parser_forms())
 
 
 def parsers_likeness_db(exact: FaceParser, fast: FaceParser) -> float:
