@@ -119,13 +119,17 @@ def validation_psnr(network: nn.Module, photos: list[TrainingPhoto], config: Con
 class Run:
     """One training run with everything that must survive a stop."""
 
-    def __init__(self, config: Config, state: Path, device: torch.device) -> None:
+    def __init__(
+        self, config: Config, state: Path, device: torch.device, *, fused: bool = False
+    ) -> None:
+        """``fused`` has torch.compile join operations, which takes a compiler of C++."""
         torch.manual_seed(config.seed)
         self.config = config
         self.state = state
         self.device = device
         # Channels last: the layout in which convolutions of bfloat16 are fastest.
         self.network = build(config.architecture).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._forward = torch.compile(self.network) if fused else self.network
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
         self.optimizers = Optimizers(self.network, config.betas)
         self.step = 0
@@ -174,7 +178,7 @@ class Run:
     def learn(self, degraded: NDArray[np.uint8], sharp: NDArray[np.uint8], rate: float) -> float:
         """One step; gives the loss. Convolutions multiply in bfloat16, weights stay float32."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bfloat16):
-            output = self.network(as_tensor(degraded, self.device))
+            output = self._forward(as_tensor(degraded, self.device))
         loss = loss_of(output.float(), as_tensor(sharp, self.device), self.config)
         self.network.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -296,6 +300,11 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
         action="store_true",
         help="multiply in float32, where a processor has no bfloat16: half as fast where it has",
     )
+    parser.add_argument(
+        "--fused",
+        action="store_true",
+        help="join operations by torch.compile: a fifth to a third faster; needs a C++ compiler",
+    )
     parser.add_argument("--learning-rate", type=float, default=Config.learning_rate)
     parser.add_argument(
         "--cool-down",
@@ -322,7 +331,7 @@ def main(arguments: list[str] | None = None) -> None:
         refuse_overlap(photos, read_photos(given.exclude))
     learn, look = split(photos, config.validation_every)
     print(f"photos={len(learn)} validation={len(look)}", flush=True)
-    run = Run(config, given.state, torch.device(given.device))
+    run = Run(config, given.state, torch.device(given.device), fused=given.fused)
     if given.resume:
         run.resume(given.raw)
     train(run, learn, look, Budget(given.minutes, given.steps), given.workers)
