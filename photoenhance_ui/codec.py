@@ -64,6 +64,9 @@ READABLE_SUFFIXES = (
 MOST_FAITHFULNESS_DB = 99.0
 GRAY_TOLERANCE = 1  # levels of 255 by which equal channels differ after a JPEG's rounding
 JPEG_FULL_CHROMA_QUALITY = 90
+JPEG_OPTIMIZED_PIXELS = 30_000_000
+"""A JPEG with a code table of its own is some percent smaller, but its encoder holds the whole
+picture in up to 6 bytes a pixel; larger ones are written row by row with the usual table."""
 LONGEST_NAME_BYTES = 255
 KEPT_ENDINGS = ("_enhanced", "_draft", "_original", "_preview", "_departure")
 """What tells files of one photo apart, also where its name is cut."""
@@ -473,7 +476,8 @@ def _jpeg(photo: Photo, metadata: Metadata, quality: int) -> bytes:
     image = _on_white(_as_image(photo))
     full = quality >= JPEG_FULL_CHROMA_QUALITY
     return _saved(
-        image, "JPEG", metadata, xmp=metadata.xmp, quality=quality, optimize=True,
+        image, "JPEG", metadata, xmp=metadata.xmp, quality=quality,
+        optimize=photo.size.pixels <= JPEG_OPTIMIZED_PIXELS,
         subsampling="4:4:4" if full else "4:2:0",
     )  # fmt: skip
 
@@ -522,14 +526,11 @@ def _as_image(photo: Photo, keeps_16: bool = False) -> Image.Image:
     """The photo as Pillow's L, LA, RGB, RGBA or I;16; 16 bits are rounded where not kept."""
     if keeps_16 and photo.depth_bits == 16 and _is_gray(photo):
         return Image.fromarray(np.ascontiguousarray(photo.pixels[..., 0]))
-    pixels = _in_8_bits(photo.pixels)
-    layers = [pixels[..., 0]] if photo.one_channel else [pixels[..., c] for c in range(3)]
+    pixels = _in_8_bits(photo.pixels[..., 0] if photo.one_channel else photo.pixels)
+    image = Image.fromarray(np.ascontiguousarray(pixels))
     if photo.alpha is not None:
-        layers.append(_in_8_bits(photo.alpha))
-    return Image.merge(
-        {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[len(layers)],
-        [Image.fromarray(np.ascontiguousarray(layer)) for layer in layers],
-    )
+        image.putalpha(Image.fromarray(_in_8_bits(photo.alpha)))
+    return image
 
 
 def _in_8_bits(pixels: Pixels) -> NDArray[np.uint8]:

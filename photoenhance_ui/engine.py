@@ -36,7 +36,7 @@ from photoenhance_ui.events import (
 )
 from photoenhance_ui.geometry import Size
 from photoenhance_ui.lane import Asked, Carried, Lane
-from photoenhance_ui.memory import AtOnce, TileSizes, available_bytes
+from photoenhance_ui.memory import AtOnce, TileSizes, available_bytes, give_back_freed
 from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Photo
@@ -55,6 +55,8 @@ from photoenhance_ui.settings import Settings
 
 log = logging.getLogger(__name__)
 
+LARGE_PIXELS = 30_000_000
+"""From results of this size on, networks make room for them when their part is done."""
 LAST_EVENTS = (Rendered, Failed, Cancelled)
 
 
@@ -269,9 +271,14 @@ class Engine:
 
     def _composed(self, job: _Job, plan: Plan, *, drafts: bool) -> _Steps:
         """The photo's events up to the last: a draft where it is due, then the final."""
+        enlarges = False
 
         def told(event: Event) -> _Steps:
+            nonlocal enlarges
             yield event
+            if not enlarges and isinstance(event, Progress) and event.stage is Stage.ENLARGING:
+                enlarges = True
+                self._make_room(plan)
             if drafts and isinstance(event, FacesFound):
                 yield from self._drafted(job, plan, event.count)
 
@@ -281,9 +288,16 @@ class Engine:
         if enhanced is None:
             yield Cancelled()
             return
+        self._make_room(plan)
         if job.keeps:
             yield Unblended(enhanced)
         yield from _blended(enhanced, plan, in_place=not job.keeps)
+
+    def _make_room(self, plan: Plan) -> None:
+        """Where a large photo needs the room, what the networks hold between calls goes."""
+        if plan.output.pixels >= LARGE_PIXELS:
+            self._networks.release_memory()
+            give_back_freed()
 
     # Drafts
 
@@ -393,6 +407,7 @@ def _stopped() -> Failed:
 def open_engine(settings: Settings, *, drafts: bool = False) -> Iterator[Engine]:
     """Load the installed networks once and run an engine on them until the block ends."""
     networks = Networks(weights.installed(settings), settings)
+    give_back_freed()
     engine = Engine(networks, settings, available_bytes(), drafts=drafts)
     try:
         yield engine

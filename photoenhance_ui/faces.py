@@ -36,6 +36,7 @@ BORDER_RGB = (132, 133, 135)  # what an aligned face shows where the photo ends
 MASK_BLUR_PX, MASK_BLUR_SIGMA = 101, 11.0  # applied twice
 MASK_BORDER_PX = 10  # at the rim of the square nothing is pasted
 ROI_MARGIN_PX = 2  # interpolation looks one pixel further
+BAND_PX = 128  # rows that are blended at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,11 +129,15 @@ def pasted(background: Pixels, face: RestoredFace, scale: float, strength: float
     local = inverse.copy()
     local[:, 2] -= (region.x, region.y)
     size = (region.width, region.height)
-    restored = cv2.warpAffine(face.restored, local, size).astype(np.float32)
-    mask = _mask_in_region(face.mask, local, size, scale)
+    restored = cv2.warpAffine(face.restored, local, size)
+    mask = strength * _mask_in_region(face.mask, local, size, scale)
     below = background[region.slices]
-    blended = below + (strength * mask)[:, :, None] * (restored - below)
-    below[...] = np.clip(np.rint(blended), 0, white_of(background)).astype(background.dtype)
+    for top in range(0, region.height, BAND_PX):  # in floats a large face would take gigabytes
+        rows = slice(top, top + BAND_PX)
+        blended = below[rows] + mask[rows, :, None] * (
+            restored[rows].astype(np.float32) - below[rows]
+        )
+        below[rows] = np.clip(np.rint(blended), 0, white_of(background)).astype(background.dtype)
 
 
 def region_of(inverse: Matrix, size: Size) -> Region | None:

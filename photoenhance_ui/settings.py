@@ -68,6 +68,10 @@ FLAGS: tuple[Flag, ...] = (
     Flag("device", "auto", str, "Where the networks run.", choices=DEVICES),
     Flag("precision", "auto", str, "What the precision `auto` of a request means.",
          choices=PRECISIONS),
+    Flag("fuse", False, bool,
+         "Have torch.compile join the operations of networks that run in torch: all on a GPU, "
+         "people's own upscalers on a CPU. The first photo waits a minute, the next ones less; "
+         "needs a compiler of C++."),
     Flag("weights_dir", EMBEDDED_WEIGHTS_DIR, Path, "Where network files are kept and looked for."),
     Flag("cache_dir", STATE_DIR / "networks", Path,
          "Where what was measured of networks is kept between starts."),
@@ -104,6 +108,7 @@ class Settings:
     handlers: int = 3
     device: str = "auto"
     precision: str = "auto"
+    fuse: bool = False
     weights_dir: Path = EMBEDDED_WEIGHTS_DIR
     cache_dir: Path = STATE_DIR / "networks"
     trust_weights: bool = False

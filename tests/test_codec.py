@@ -344,6 +344,17 @@ def test_jpeg_shows_transparent_photos_on_white(tmp_path: Path, mode: str) -> No
     assert abs(int(photo.pixels[16, 28, 0]) - 127) <= 3
 
 
+def test_a_large_jpeg_is_written_without_a_table_of_its_own_with_the_same_pixels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = read(tmp_path, encoded(IMAGE, "PNG"))
+    small = read_photo(small_path := write(photo, tmp_path / "small", "jpeg"), LIMITS)
+    monkeypatch.setattr("photoenhance_ui.codec.JPEG_OPTIMIZED_PIXELS", photo.size.pixels - 1)
+    large = read_photo(large_path := write(photo, tmp_path / "large", "jpeg"), LIMITS)
+    assert large_path.stat().st_size > small_path.stat().st_size
+    assert np.array_equal(large.pixels, small.pixels)
+
+
 # Depth and gray
 
 

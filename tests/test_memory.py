@@ -1,6 +1,7 @@
 """Short of memory, tiles get smaller, stay so, and the report says it; the result is the same."""
 
 import asyncio
+import platform
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -8,13 +9,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.memory import resident_mb
 from photoenhance_ui.batch import Batch
 from photoenhance_ui.catalogue import Role
 from photoenhance_ui.engine import Engine
 from photoenhance_ui.errors import MemoryExhausted
 from photoenhance_ui.events import Event, Failed, Progress, Rendered, Started
 from photoenhance_ui.geometry import Size
-from photoenhance_ui.memory import SMALLER_TILES, AtOnce, TileSizes, available_bytes, tile_bytes
+from photoenhance_ui.memory import (
+    SMALLER_TILES,
+    AtOnce,
+    TileSizes,
+    available_bytes,
+    give_back_freed,
+    tile_bytes,
+)
 from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.photo import Photo
 from photoenhance_ui.plan import (
@@ -282,6 +291,34 @@ def test_a_step_that_another_photo_took_is_not_taken_twice() -> None:
     assert sizes.fitted(plan, FACTS) == after
     assert sizes.lower(after, FACTS)
     assert len(sizes.fitted(plan, FACTS).tiles) > len(after.tiles)
+
+
+# Large photos
+
+
+def test_for_a_large_photo_networks_make_room_when_their_part_is_done(
+    engine: Engine, networks: StandInNetworks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("photoenhance_ui.engine.LARGE_PIXELS", 1000 * 1000)
+    networks.faces = (face_at(50, 50, 60),)
+    wish = replace(WISH, faces=Faces.ALL, scale=2)
+    enhanced(engine, wish, side=499)
+    assert networks.room_made == []
+    networks.work.clear()
+    enhanced(engine, wish, side=500)
+    assert [name for name, _ in networks.work] == ["finder", "restorer", "parser", BUILTIN]
+    assert networks.room_made == [3, 4], "after the faces, and after the tiles"
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_freed_memory_goes_back_to_the_system() -> None:
+    blocks = [np.ones(8000) for _ in range(2000)]  # too small to be given back one by one
+    last = np.ones(8000)  # the heap cannot shrink below it by itself
+    blocks.clear()
+    before = resident_mb()
+    give_back_freed()
+    assert resident_mb() < before - 60
+    assert last.all()
 
 
 # What the system tells

@@ -13,6 +13,7 @@ from photoenhance_ui.errors import (
     NetworkFailed,
     PhotoEnhanceError,
 )
+from photoenhance_ui.networks.fused import Fused
 from photoenhance_ui.request import Precision
 
 OUT_OF_MEMORY_WORDS = (
@@ -34,6 +35,8 @@ class Placement:
 
     device: torch.device
     dtype: torch.dtype = torch.float32
+    fuse: bool = False
+    """Whether operations are joined, for speed."""
 
     @property
     def layout(self) -> torch.memory_format:
@@ -43,7 +46,8 @@ class Placement:
     def settle(self, network: nn.Module) -> nn.Module:
         """The network on the device, for inference only."""
         placed = network.eval().requires_grad_(False).to(self.device, self.dtype)
-        return placed.to(memory_format=self.layout)
+        placed = placed.to(memory_format=self.layout)
+        return Fused(placed) if self.fuse else placed
 
 
 def find_device(wanted: str) -> torch.device:

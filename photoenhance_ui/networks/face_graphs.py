@@ -18,6 +18,7 @@ from photoenhance_ui.networks.graphs import (
     levels_of_values,
     moved,
     picture_of_levels,
+    total_of,
     twice_as_large,
 )
 from photoenhance_ui.networks.interfaces import FACE_PX
@@ -31,13 +32,13 @@ PARSENET_ENCODER, PARSENET_BODY, PARSENET_DECODER = 5, 10, 4  # blocks; the enco
 
 
 def gfpgan_graph(weights: Weights, depth: Depth) -> ov.Model:
-    """GFPGANv1Clean (Wang et al., 2021): the restored levels, and the sum of the values."""
+    """GFPGANv1Clean (Wang et al., 2021): the restored levels, and a total of the values."""
     levels, picture = picture_of_levels(depth)
     layers = Layers(weights, {})
     values = _gfpgan(layers, _centred(picture))
     shown = op.multiply(op.add(values, np.float32(1)), np.float32(0.5)).output(0)
     restored = moved(levels_of_values(shown, depth), (0, 2, 3, 1))
-    return ov.Model([restored, op.reduce_sum(values, np.arange(4)).output(0)], [levels])
+    return ov.Model([restored, total_of(values, depth)], [levels])
 
 
 def parsenet_graph(

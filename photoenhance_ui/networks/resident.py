@@ -130,6 +130,12 @@ class Networks:
                 return network(work.inputs, work.denoise)
             return network(work.inputs)
 
+    def release_memory(self) -> None:
+        """Let go of what compiled networks hold between calls; their next call takes it anew."""
+        for network in list(self._loaded.values()):
+            if isinstance(network, CompiledUpscaler | CompiledRestorer | CompiledParser):
+                network.release_memory()
+
     def _network(self, role: Role, name: str, precision: str) -> Any:
         """The loaded network, loaded now where it is used for the first time.
 
@@ -154,7 +160,7 @@ class Networks:
         return self._load_for_faces(key.role, found)
 
     def _load_for_faces(self, role: Role, found: Installed) -> Any:
-        exact = Placement(self._device, torch.float32)
+        exact = self._placement(torch.float32)
         if role is Role.FINDER:
             return load_finder(found, exact)
         compile_it, load_it = {
@@ -175,7 +181,7 @@ class Networks:
                     return exact.in_form(reduced=form.reduced, fast=form.fast)
         if self._device.type == "cpu":  # torch gains nothing from 16 bits there
             return exact
-        return _fast_in_torch(role, found, exact, Placement(self._device, torch.bfloat16))
+        return _fast_in_torch(role, found, exact, self._placement(torch.bfloat16))
 
     def _load_upscaler(self, key: _Key, found: Installed, companion: Installed | None) -> Upscaler:
         if self._device.type == "cpu":
@@ -186,8 +192,10 @@ class Networks:
             compiled = compile_upscaler(found, companion)
             if compiled is not None:
                 return compiled
-        placement = Placement(self._device, dtype_of(key.precision))
-        return load_upscaler(found, companion, placement)
+        return load_upscaler(found, companion, self._placement(dtype_of(key.precision)))
+
+    def _placement(self, dtype: torch.dtype) -> Placement:
+        return Placement(self._device, dtype, self._settings.fuse)
 
     def _upscaler_facts(self, name: str, installed: dict[str, Installed]) -> UpscalerFacts | None:
         """What plans need to know of an upscaler; None for other files.

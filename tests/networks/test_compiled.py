@@ -115,6 +115,16 @@ def test_an_answer_is_not_overwritten_by_the_next() -> None:
     assert np.array_equal(first, before)
 
 
+def test_after_memory_was_released_the_answer_is_the_same() -> None:
+    upscaler = compile_upscaler(EMBEDDED, None)
+    assert upscaler is not None
+    upscaler.release_memory()  # nothing is compiled yet
+    picture = skimage_photo("coffee", 200)[None]
+    before = upscaler(picture, 0.5)
+    upscaler.release_memory()
+    assert np.array_equal(upscaler(picture, 0.5), before)
+
+
 def test_values_that_are_no_numbers_are_no_picture() -> None:
     upscaler = compile_upscaler(EMBEDDED, None)
     assert upscaler is not None

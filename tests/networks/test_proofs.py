@@ -59,6 +59,18 @@ def test_the_fast_form_is_as_near_on_photos_it_was_not_calibrated_on(
     assert not np.array_equal(fast(camera[None], 0.0), upscaler(camera[None], 0.0)), "it is 8-bit"
 
 
+def test_the_fast_form_keeps_levels_between_those_of_8_bits(
+    upscaler: CompiledUpscaler, proof: Proof
+) -> None:
+    fast = upscaler.in_fast_form(lambda _: proof.ranges)
+    ramp = np.arange(96 * 96, dtype=np.uint16).reshape(96, 96) // 36 + 30_000  # one level of 8 bits
+    deep = np.repeat(ramp[None, :, :, None], 3, axis=3)
+    enlarged = fast(deep, 0.0)
+    assert enlarged.dtype == np.uint16
+    assert np.ptp(enlarged[0, 64:-64].mean(axis=(1, 2))) > 100, "the ramp is lost"
+    assert np.abs(enlarged.astype(float) - upscaler(deep, 0.0)).max() < 257 * 4
+
+
 def test_what_was_measured_is_remembered(
     upscaler: CompiledUpscaler, proof: Proof, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
