@@ -23,9 +23,9 @@ from photoenhance_ui.events import (
     Started,
 )
 from photoenhance_ui.networks.interfaces import Work
-from photoenhance_ui.photo import Photo
+from photoenhance_ui.photo import Photo, white_of
 from photoenhance_ui.plan import choose_networks
-from photoenhance_ui.request import Faces, Request
+from photoenhance_ui.request import Faces, Precision, Request
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.weights import BUILTIN_FILE, Installed
 from tests.conftest import skimage_photo
@@ -221,10 +221,27 @@ def test_closing_the_engine_ends_every_photo_with_a_sentence(
     assert isinstance(last(begin(engine, "late")), Failed)
 
 
-def test_open_engine_has_the_built_in_network_in_an_empty_folder(tmp_path: Path) -> None:
-    with open_engine(Settings(device="cpu", offline=True, weights_dir=tmp_path)) as engine:
-        assert "builtin" in engine.facts().upscalers
-        assert isinstance(last(begin(engine, "1")), Rendered)
+def test_as_started_by_default_photos_of_every_depth_come_out_as_exact_ones(
+    tmp_path: Path,
+) -> None:
+    """With nothing set, networks run in their fastest form that is near enough."""
+    plain = photo_of(side=96)
+    alpha = np.arange(96 * 96, dtype=np.uint8).reshape(96, 96)
+    fine = replace(plain, pixels=plain.pixels.astype(np.uint16) * 257 + 100)
+    kinds = (plain, replace(plain, alpha=alpha), fine, photo_of(side=3))
+    settings = Settings(
+        device="cpu", offline=True, weights_dir=tmp_path / "none", cache_dir=tmp_path / "cache"
+    )
+    with open_engine(settings) as engine:
+        for number, photo in enumerate(kinds):
+            rendered = last(begin(engine, f"{number} by default", photo))
+            by_default = pixels_of(rendered)
+            assert rendered.precision == "fast"
+            wish = replace(REQUEST, precision=Precision.EXACT)
+            exact = pixels_of(last(begin(engine, f"{number} exact", photo, request=wish)))
+            assert by_default.dtype == exact.dtype == photo.pixels.dtype
+            apart = np.abs(by_default / white_of(exact) - exact / white_of(exact))
+            assert apart.mean() < 0.01
 
 
 def test_of_files_that_arrive_at_once_none_is_forgotten(
