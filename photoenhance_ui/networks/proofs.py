@@ -184,17 +184,13 @@ def likeness_db(
 
     0 where the fast one gives no picture.
     """
-    return _likeness_db(
-        lambda picture: exact(picture, denoise), lambda picture: fast(picture, denoise), pictures
-    )
+    expected = [exact(picture[None], denoise) for picture in pictures]
+    return _likeness_db(expected, lambda picture: fast(picture, denoise), pictures)
 
 
 def _likeness_db(
-    exact: Callable[[Pixels], Pixels],
-    fast: Callable[[Pixels], Pixels],
-    pictures: Sequence[Picture],
+    expected: Sequence[Pixels], fast: Callable[[Pixels], Pixels], pictures: Sequence[Picture]
 ) -> tuple[float, float]:
-    expected = [exact(picture[None]) for picture in pictures]
     try:
         values = [
             _psnr(one, fast(picture[None])) for one, picture in zip(expected, pictures, strict=True)
@@ -291,21 +287,25 @@ def prove_restorer(restorer: CompiledRestorer) -> Proof:
     """In bfloat16, on a face in several states."""
     if not has_bfloat16():
         return Proof(None, 0.0, 0.0)
-    exact, fast = restorer.in_form(fast=False), restorer.in_form(fast=True)
-    mean_db, worst_db = restorers_likeness_db(exact, fast)
+    # One after the other: each graph takes a gigabyte, and this one is gone before the next.
+    expected = _restored(restorer.in_form(fast=False))
+    mean_db, worst_db = _likeness_db(expected, restorer.in_form(fast=True), faces())
     form = "bfloat16" if is_near(mean_db, worst_db) else None
     return Proof(form, round(mean_db, 2), round(worst_db, 2))
 
 
 def restorers_likeness_db(exact: FaceRestorer, fast: FaceRestorer) -> tuple[float, float]:
     """Mean and worst PSNR in dB of restored faces; 0 where the fast one gives no picture."""
-    return _likeness_db(exact, fast, faces())
+    return _likeness_db(_restored(exact), fast, faces())
+
+
+def _restored(restorer: FaceRestorer) -> list[Pixels]:
+    return [restorer(face[None]) for face in faces()]
 
 
 def prove_parser(parser: CompiledParser) -> Proof:
     """On faces of half the size and in bfloat16; by what is seen when its mask is used."""
-    exact = parser.in_form(reduced=1, fast=False)
-    expected = _blends(exact)
+    expected = _blends(parser.in_form(reduced=1, fast=False))
 
     def measured(form: ParserForm) -> Proof:
         fast = parser.in_form(reduced=form.reduced, fast=form.fast)
