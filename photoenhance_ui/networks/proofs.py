@@ -8,8 +8,9 @@ tried fastest first; the first that is near enough is used.
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -26,6 +27,7 @@ from photoenhance_ui.networks.compiled import (
     compiled,
     has_bfloat16,
 )
+from photoenhance_ui.networks.device import errors_told
 from photoenhance_ui.networks.graphs import Network, Ranges, Weights, probe_graph
 from photoenhance_ui.networks.interfaces import FACE_PX, FaceParser, FaceRestorer, Upscaler
 from photoenhance_ui.photo import Pixels
@@ -152,29 +154,42 @@ def prove_upscaler(upscaler: CompiledUpscaler, denoise: float) -> Proof:
     pictures = crops(PROOF_CROPS, 2)
     exact(pictures[0][None], denoise)
 
-    def measured(form: str, ranges: Ranges) -> Proof:
+    def measured(form: str, ranges_of: Callable[[], Ranges]) -> Proof:
+        ranges = ranges_of()
         fast = upscaler.in_fast_form(lambda _: ranges)
         mean_db, worst_db = likeness_db(exact, fast, denoise, pictures)
         passed = form if is_near(mean_db, worst_db) else None
         return Proof(passed, round(mean_db, 2), round(worst_db, 2), ranges)
 
-    return _first_passed(measured(*form) for form in _upscaler_forms(upscaler, denoise))
+    forms = _upscaler_forms(upscaler, denoise)
+    return _first_passed(upscaler.name, (partial(measured, *form) for form in forms))
 
 
-def _first_passed(proofs: Iterator[Proof]) -> Proof:
-    """Forms are measured up to the first that passes; where none does, the last one tells."""
+def _first_passed(network: str, forms: Iterable[Callable[[], Proof]]) -> Proof:
+    """Forms are measured up to the first that passes; where none does, the last one tells.
+
+    One that fails does not pass; but where memory runs out, nothing was measured: MemoryExhausted.
+    """
     proof = Proof(None, 0.0, 0.0)
-    for proof in proofs:
+    for measure in forms:
+        try:
+            with errors_told(network):
+                proof = measure()
+        except NetworkFailed as error:
+            log.warning("fast_form_failed name=%s reason=%s", network, error.sentence)
+            proof = Proof(None, 0.0, 0.0)
         if proof.passed:
             break
     return proof
 
 
-def _upscaler_forms(upscaler: CompiledUpscaler, denoise: float) -> Iterator[tuple[str, Ranges]]:
-    weights = upscaler.weights(denoise)
-    yield "8 bits", calibrated(upscaler.network, weights, crops(CALIBRATION_CROPS, 1))
+def _upscaler_forms(
+    upscaler: CompiledUpscaler, denoise: float
+) -> Iterator[tuple[str, Callable[[], Ranges]]]:
+    weights, pictures = upscaler.weights(denoise), crops(CALIBRATION_CROPS, 1)
+    yield "8 bits", partial(calibrated, upscaler.network, weights, pictures)
     if has_bfloat16():
-        yield "bfloat16", {}
+        yield "bfloat16", dict
 
 
 def likeness_db(
@@ -289,9 +304,13 @@ def prove_restorer(restorer: CompiledRestorer) -> Proof:
         return Proof(None, 0.0, 0.0)
     # One after the other: each graph takes a gigabyte, and this one is gone before the next.
     expected = _restored(restorer.in_form(fast=False))
-    mean_db, worst_db = _likeness_db(expected, restorer.in_form(fast=True), faces())
-    form = "bfloat16" if is_near(mean_db, worst_db) else None
-    return Proof(form, round(mean_db, 2), round(worst_db, 2))
+
+    def measured() -> Proof:
+        mean_db, worst_db = _likeness_db(expected, restorer.in_form(fast=True), faces())
+        form = "bfloat16" if is_near(mean_db, worst_db) else None
+        return Proof(form, round(mean_db, 2), round(worst_db, 2))
+
+    return _first_passed(restorer.name, [measured])
 
 
 def restorers_likeness_db(exact: FaceRestorer, fast: FaceRestorer) -> tuple[float, float]:
@@ -313,7 +332,7 @@ def prove_parser(parser: CompiledParser) -> Proof:
         passed = form.name if min(values) >= LEAST_BLENDED_DB else None
         return Proof(passed, round(float(np.mean(values)), 2), round(min(values), 2))
 
-    return _first_passed(measured(form) for form in parser_forms())
+    return _first_passed(parser.name, (partial(measured, form) for form in parser_forms()))
 
 
 def parsers_likeness_db(exact: FaceParser, fast: FaceParser) -> float:

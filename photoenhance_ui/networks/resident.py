@@ -109,7 +109,8 @@ class Networks:
 
     def _prove(self, exact: Upscaler, denoise: float) -> bool:
         if isinstance(exact, CompiledUpscaler):
-            return self._proofs.of_upscaler(exact, denoise).passed
+            with errors_told(exact.name):
+                return self._proofs.of_upscaler(exact, denoise).passed
         if self._device.type == "cpu":  # a person's own: torch gains nothing from 16 bits there
             return False
         fast = self._network(Role.UPSCALER, exact.name, Precision.FAST.value)
@@ -173,9 +174,12 @@ class Networks:
     def _fast_for_faces(self, role: Role, found: Installed, exact: Any) -> Any:
         """The fastest form that is proven here; the exact one where none is."""
         if isinstance(exact, CompiledRestorer):
-            return exact.in_form(fast=True) if self._proofs.of_restorer(exact).passed else exact
+            with errors_told(found.name):
+                proof = self._proofs.of_restorer(exact)
+            return exact.in_form(fast=True) if proof.passed else exact
         if isinstance(exact, CompiledParser):
-            proven = self._proofs.of_parser(exact).form
+            with errors_told(found.name):
+                proven = self._proofs.of_parser(exact).form
             for form in parser_forms():
                 if form.name == proven:
                     return exact.in_form(reduced=form.reduced, fast=form.fast)

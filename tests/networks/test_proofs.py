@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 
 import numpy as np
+import openvino as ov
 import pytest
 
-from photoenhance_ui.errors import NetworkFailed
+from photoenhance_ui.errors import MemoryExhausted, NetworkFailed
+from photoenhance_ui.networks import compiled
 from photoenhance_ui.networks.compiled import CompiledUpscaler, has_bfloat16
 from photoenhance_ui.networks.proofs import (
     CROP_PX,
@@ -122,6 +124,34 @@ def test_a_form_that_gives_no_picture_does_not_pass_and_fails_nothing(
         raise NetworkFailed("No picture.")
 
     assert likeness_db(upscaler, fast, 0.0, crops(1, 2)) == (0, 0)  # type: ignore[arg-type]
+
+
+def refusing(answer: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is compiled in a fast form ends as OpenVINO tells of it."""
+    plain = compiled.compiled
+
+    def compile_it(graph: ov.Model, *, fast: bool = False) -> ov.InferRequest:
+        if fast:
+            raise answer
+        return plain(graph)
+
+    monkeypatch.setattr(compiled, "compiled", compile_it)
+
+
+def test_a_form_that_cannot_be_compiled_does_not_pass(
+    upscaler: CompiledUpscaler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusing(RuntimeError("CPU plugin does not support it"), monkeypatch)
+    assert prove_upscaler(upscaler, 0.5) == Proof(None, 0.0, 0.0)
+
+
+def test_where_memory_runs_out_nothing_was_measured(
+    upscaler: CompiledUpscaler, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    refusing(RuntimeError("Failed to allocate 5 bytes of memory"), monkeypatch)
+    with pytest.raises(MemoryExhausted):
+        Proofs(tmp_path).of_upscaler(upscaler, 0.5)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(not has_bfloat16(), reason="this processor has no bfloat16")
