@@ -15,6 +15,7 @@ from photoenhance_ui.errors import NetworkFailed
 from photoenhance_ui.networks import face_graphs, graphs
 from photoenhance_ui.networks.graphs import Depth, Network, Ranges, Weights
 from photoenhance_ui.networks.padding import pad_to_multiple
+from photoenhance_ui.networks.state_dicts import interpolated
 from photoenhance_ui.photo import Pixels
 
 GRAPHS_KEPT = 4  # strengths of denoising times depths; people rarely use more at a time
@@ -169,11 +170,7 @@ class CompiledParser:
 
 
 class CompiledUpscaler:
-    """An upscaler whose weights are those of one network, or lie between those of two.
-
-    Between two: deep network interpolation (Wang et al., CVPR 2019), as Real-ESRGAN uses it for
-    realesr-general-x4v3: ``denoise * first + (1 - denoise) * second``.
-    """
+    """An upscaler whose weights are those of one network, or lie between those of two."""
 
     def __init__(
         self,
@@ -226,8 +223,7 @@ class CompiledUpscaler:
         if not self.is_blended:
             return self._ends[0]
         strong, weak = self._ends
-        share = np.float32(denoise)
-        return {key: share * strong[key] + (1 - share) * weak[key] for key in strong}
+        return interpolated(strong, weak, denoise)
 
     def in_fast_form(self, ranges_for: Callable[[float], Ranges]) -> "CompiledUpscaler":
         """The same network: convolutions that have a range in 8 bits, the others in bfloat16."""

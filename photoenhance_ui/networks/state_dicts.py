@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from photoenhance_ui.errors import WeightsDamaged
 
+Value = TypeVar("Value", Tensor, NDArray[np.float32])
 STATE_KEYS = ("params_ema", "params")
 """Where the authors' files keep the weights; the averaged ones are preferred."""
 
@@ -60,6 +61,17 @@ def as_arrays(state: Mapping[str, Tensor]) -> dict[str, NDArray[np.float32]]:
 def load_arrays(path: Path) -> dict[str, NDArray[np.float32]]:
     """The numbers of a weight file, for graphs. Raises WeightsDamaged."""
     return as_arrays(load_state_dict(path))
+
+
+def interpolated(
+    first: Mapping[str, Value], second: Mapping[str, Value], share: float
+) -> dict[str, Value]:
+    """Weights between those of two networks of one shape; ``share`` 0..1 is that of the first.
+
+    Deep network interpolation (Wang et al., CVPR 2019), as Real-ESRGAN uses it for
+    realesr-general-x4v3: ``denoise * general + (1 - denoise) * wdn``.
+    """
+    return {key: share * value + (1 - share) * second[key] for key, value in first.items()}
 
 
 @contextmanager

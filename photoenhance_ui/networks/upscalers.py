@@ -23,6 +23,7 @@ from photoenhance_ui.networks.state_dicts import (
     as_arrays,
     damaged,
     fill,
+    interpolated,
     load_state_dict,
     read_metadata,
 )
@@ -74,11 +75,7 @@ class TorchUpscaler:
 
 
 class BlendedUpscaler(TorchUpscaler):
-    """Two networks of one shape, blended weight by weight by the strength of denoising.
-
-    Deep network interpolation (Wang et al., CVPR 2019), as Real-ESRGAN uses it for
-    realesr-general-x4v3: ``denoise * general + (1 - denoise) * wdn``.
-    """
+    """Two networks of one shape, blended weight by weight by the strength of denoising."""
 
     def __init__(
         self,
@@ -89,7 +86,7 @@ class BlendedUpscaler(TorchUpscaler):
         placement: Placement,
     ) -> None:
         self._build = build
-        self._strong, self._weak = ends
+        self._ends = ends
         self._blends: OrderedDict[float, nn.Module] = OrderedDict()
         super().__init__(name, scale, nn.Identity(), placement)
 
@@ -101,12 +98,7 @@ class BlendedUpscaler(TorchUpscaler):
     def _module(self, denoise: float) -> nn.Module:
         if denoise not in self._blends:
             network = self._build()
-            network.load_state_dict(
-                {
-                    key: denoise * strong + (1 - denoise) * self._weak[key]
-                    for key, strong in self._strong.items()
-                }
-            )
+            network.load_state_dict(interpolated(*self._ends, denoise))
             self._blends[denoise] = self._placement.settle(network)
         self._blends.move_to_end(denoise)
         if len(self._blends) > BLENDS_KEPT:
