@@ -28,8 +28,8 @@ log = logging.getLogger(__name__)
 
 MOST_KEPT_BYTES = 2_000_000_000
 """Of one batch; the parts of photos beyond it are not kept."""
-BACKGROUND, FACES = "background.kept", "faces.kept"
-"""Names that nothing shows in a browser: a PNG and an NPZ."""
+BACKGROUND, FACES = "pixels.kept", "faces.kept"
+"""Names that nothing shows in a browser: a PNG with red and blue exchanged, and an NPZ."""
 _DAMAGE = (OSError, ValueError, KeyError, BadZipFile, zlib.error, cv2.error)
 
 
@@ -96,19 +96,19 @@ class KeptParts:
         return used
 
 
-def _as_png(background: Pixels, alpha: Pixels | None) -> bytes:
-    layers = background[..., ::-1]
-    picture = layers if alpha is None else np.dstack([layers, alpha])
+def _as_png(background: Pixels, alpha: Pixels | None) -> memoryview:
+    # OpenCV takes blue first. Exchanging them would need the room of the picture once more.
+    picture = background if alpha is None else np.dstack([background, alpha])
     quickly = [cv2.IMWRITE_PNG_COMPRESSION, 1]
     _, encoded = cv2.imencode(".png", np.ascontiguousarray(picture), quickly)
-    return encoded.tobytes()
+    return encoded.data  # a copy would be a large photo's hundred megabytes
 
 
 def _from_png(encoded: bytes) -> tuple[Pixels, Pixels | None]:
     decoded = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_UNCHANGED)
     if decoded is None:
         raise ValueError("no picture")
-    background = np.ascontiguousarray(decoded[..., 2::-1])
+    background = np.ascontiguousarray(decoded[..., :3])
     alpha = np.ascontiguousarray(decoded[..., 3]) if decoded.shape[2] == 4 else None
     return background, alpha  # type: ignore[return-value]
 
