@@ -20,8 +20,8 @@ class Degradation:
     after ``clean`` and ``ordinary``, gets each of the others by its own probability.
     """
 
-    clean: float = 0.12
-    ordinary: float = 0.6
+    clean: float = 0.18
+    ordinary: float = 0.5
     """The share that is worn as most photos are: all of the ``ordinary_`` below, and no more."""
     ordinary_blur_sigma_px: tuple[float, float] = (0.0, 2.4)
     ordinary_noise_sigma: tuple[float, float] = (0.0, 10.0)
@@ -62,7 +62,7 @@ class Config:
     seed: int = 20261124
     patch_px: int = 64
     """Much wider than the receptive field of 27, so that most pixels see all that they can."""
-    batch: int = 16
+    batch: int = 8
     bfloat16: bool = True
     """Convolutions multiply in bfloat16: twice as fast on a processor that has it."""
     learning_rate: float = 5e-4

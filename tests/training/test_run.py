@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -66,6 +67,16 @@ def test_it_learns_one_batch_by_heart(tmp_path: Path, photos: list[TrainingPhoto
     batch = make_batch(photos, CONFIG, 0)
     losses = [run.learn(*batch, rate=2e-3) for _ in range(60)]
     assert losses[-1] < 0.8 * losses[0]
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="there is no C++ compiler")
+def test_joined_operations_learn_the_same(tmp_path: Path, photos: list[TrainingPhoto]) -> None:
+    config = dataclasses.replace(CONFIG, bfloat16=False)
+    runs = [Run(config, tmp_path, torch.device("cpu"), fused=fused) for fused in (False, True)]
+    batch = make_batch(photos, config, 0)
+    for _ in range(3):
+        plain, fused = (run.learn(*batch, rate=1e-3) for run in runs)
+        assert fused == pytest.approx(plain, rel=1e-3)
 
 
 def test_a_resumed_run_goes_on_where_it_was(tmp_path: Path, photos: list[TrainingPhoto]) -> None:
