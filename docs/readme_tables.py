@@ -165,7 +165,7 @@ def speed_benchmark() -> str:
             "",
             f"Medians of {result['runs']} interleaved runs at scale 2, resident and warm, on "
             f"{result['machine']['threads']} CPU threads that reach "
-            f"{result['machine']['peak_gflops']:.0f} GFLOP/s in a matrix product. The first of "
+            f"{result['machine']['peak_gflops']:.0f} GFLOP/s at best. The first of "
             f"{result['first_of_a_batch']['photos']} photos came "
             f"{result['first_of_a_batch']['first_to_lone']:.2f} times as late as a lone one.",
         )
