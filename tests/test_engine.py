@@ -221,6 +221,12 @@ def test_closing_the_engine_ends_every_photo_with_a_sentence(
     assert isinstance(last(begin(engine, "late")), Failed)
 
 
+def test_open_engine_has_the_built_in_network_in_an_empty_folder(tmp_path: Path) -> None:
+    with open_engine(Settings(device="cpu", offline=True, weights_dir=tmp_path)) as engine:
+        assert "builtin" in engine.facts().upscalers
+        assert isinstance(last(begin(engine, "1")), Rendered)
+
+
 def test_as_started_by_default_photos_of_every_depth_come_out_as_exact_ones(
     tmp_path: Path,
 ) -> None:

@@ -88,6 +88,16 @@ class _Requests:
         return self._made[key]
 
 
+class Compiled:
+    """A network as compiled graphs."""
+
+    _requests: _Requests
+
+    def release_memory(self) -> None:
+        """Let go of what is held between calls."""
+        self._requests.release_memory()
+
+
 def _checked(total: NDArray[Any], network: str) -> None:
     """Raise NetworkFailed where the sum of the values is none."""
     if not np.isfinite(total):
@@ -96,7 +106,7 @@ def _checked(total: NDArray[Any], network: str) -> None:
         )
 
 
-class CompiledRestorer:
+class CompiledRestorer(Compiled):
     """GFPGAN, with the noise stored with its weights.
 
     ``read`` gives the weights, each time a graph is made of them: a third of a gigabyte that would
@@ -116,10 +126,6 @@ class CompiledRestorer:
         _checked(total, self.name)
         return restored
 
-    def release_memory(self) -> None:
-        """Let go of what is held between calls."""
-        self._requests.release_memory()
-
     def in_form(self, *, fast: bool) -> "CompiledRestorer":
         """The same network, exact or in bfloat16."""
         return CompiledRestorer(self.name, self._read, fast=fast)
@@ -130,7 +136,7 @@ class CompiledRestorer:
         return fingerprint_of((self._read(),))
 
 
-class CompiledParser:
+class CompiledParser(Compiled):
     """ParseNet, at the size of the faces or at a part of it; ``read`` gives its weights."""
 
     def __init__(
@@ -155,10 +161,6 @@ class CompiledParser:
         (mask,) = self._requests.answer(faces)
         return mask
 
-    def release_memory(self) -> None:
-        """Let go of what is held between calls."""
-        self._requests.release_memory()
-
     def in_form(self, *, reduced: int, fast: bool) -> "CompiledParser":
         """The same network, on faces made ``reduced`` times smaller, exact or in bfloat16."""
         return CompiledParser(self.name, self._read, self._face_classes, reduced=reduced, fast=fast)
@@ -169,7 +171,7 @@ class CompiledParser:
         return fingerprint_of((self._read(),))
 
 
-class CompiledUpscaler:
+class CompiledUpscaler(Compiled):
     """An upscaler whose weights are those of one network, or lie between those of two."""
 
     def __init__(
@@ -198,10 +200,6 @@ class CompiledUpscaler:
         enlarged, total = self._requests.answer(padded, denoise if self.is_blended else 0.0)
         _checked(total, self.name)
         return enlarged[:, : height * self.scale, : width * self.scale]
-
-    def release_memory(self) -> None:
-        """Let go of what is held between calls."""
-        self._requests.release_memory()
 
     @property
     def operations_per_pixel(self) -> float:

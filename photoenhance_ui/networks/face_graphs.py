@@ -38,7 +38,7 @@ def gfpgan_graph(weights: Weights, depth: Depth) -> ov.Model:
     values = _gfpgan(layers, _centred(picture))
     shown = op.multiply(op.add(values, np.float32(1)), np.float32(0.5)).output(0)
     restored = moved(levels_of_values(shown, depth), (0, 2, 3, 1))
-    return ov.Model([restored, total_of(values, depth)], [levels])
+    return ov.Model([restored, total_of(values)], [levels])
 
 
 def parsenet_graph(

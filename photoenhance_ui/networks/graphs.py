@@ -158,7 +158,7 @@ def level_graph(
     is_fine = depth is not np.uint8
     values = network.layers(Layers(weights, ranges or {}, is_fine=is_fine), picture)
     whole = levels_of_values(values, depth)
-    return ov.Model([_laid_out(whole, network.folded), total_of(values, depth)], [levels])
+    return ov.Model([_laid_out(whole, network.folded), total_of(values)], [levels])
 
 
 def picture_of_levels(depth: Depth) -> tuple[ov.Node, ov.Output]:
@@ -175,18 +175,15 @@ def levels_of_values(values: ov.Output, depth: Depth) -> ov.Output:
     return op.convert(rounded, ov.Type(depth).to_string()).output(0)
 
 
-def total_of(values: ov.Output, depth: Depth) -> ov.Output:
+def total_of(values: ov.Output) -> ov.Output:
     """One number that is finite only where all values are.
 
-    For 8 bits means of squares first: they are worked out of values as a convolution leaves them,
-    while a sum of all has them laid out anew, a tenth of the time of a fast network. Without that
-    OpenVINO would lay out the levels instead, which for 16 bits it cannot.
+    The mean of each 8x8 pixels comes first: it is worked out of values as a convolution leaves
+    them, while a sum of all has them laid out anew, a tenth of the time of a fast network.
     """
-    if depth is np.uint8:
-        side = [FINITE_SQUARE_PX] * 2
-        means = op.avg_pool(values, side, [0, 0], [0, 0], side, True, auto_pad="same_upper")
-        values = means.output(0)
-    return op.reduce_sum(values, np.arange(4)).output(0)
+    side = [FINITE_SQUARE_PX] * 2
+    means = op.avg_pool(values, side, [0, 0], [0, 0], side, True, auto_pad="same_upper")
+    return op.reduce_sum(means, np.arange(4)).output(0)
 
 
 def probe_graph(network: Network, weights: Weights) -> tuple[ov.Model, list[str]]:

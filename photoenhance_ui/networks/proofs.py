@@ -107,7 +107,8 @@ class Proofs:
         with self._measuring:
             known = self._known.get(key) or _read(path)
             if known is None:
-                known = measure()
+                with errors_told(name):
+                    known = measure()
                 log.info(
                     "fast_form_measured name=%s form=%s mean_db=%.1f worst_db=%.1f",
                     name, known.form, known.mean_db, known.worst_db,

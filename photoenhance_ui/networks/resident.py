@@ -12,6 +12,7 @@ from photoenhance_ui.catalogue import FINDERS, PARSERS, RESTORERS, Role
 from photoenhance_ui.errors import NetworkFailed, NetworkMissing, WeightsError
 from photoenhance_ui.geometry import GRID_PX
 from photoenhance_ui.networks.compiled import (
+    Compiled,
     CompiledParser,
     CompiledRestorer,
     CompiledUpscaler,
@@ -109,8 +110,7 @@ class Networks:
 
     def _prove(self, exact: Upscaler, denoise: float) -> bool:
         if isinstance(exact, CompiledUpscaler):
-            with errors_told(exact.name):
-                return self._proofs.of_upscaler(exact, denoise).passed
+            return self._proofs.of_upscaler(exact, denoise).passed
         if self._device.type == "cpu":  # a person's own: torch gains nothing from 16 bits there
             return False
         fast = self._network(Role.UPSCALER, exact.name, Precision.FAST.value)
@@ -134,7 +134,7 @@ class Networks:
     def release_memory(self) -> None:
         """Let go of what compiled networks hold between calls; their next call takes it anew."""
         for network in list(self._loaded.values()):
-            if isinstance(network, CompiledUpscaler | CompiledRestorer | CompiledParser):
+            if isinstance(network, Compiled):
                 network.release_memory()
 
     def _network(self, role: Role, name: str, precision: str) -> Any:
@@ -174,12 +174,9 @@ class Networks:
     def _fast_for_faces(self, role: Role, found: Installed, exact: Any) -> Any:
         """The fastest form that is proven here; the exact one where none is."""
         if isinstance(exact, CompiledRestorer):
-            with errors_told(found.name):
-                proof = self._proofs.of_restorer(exact)
-            return exact.in_form(fast=True) if proof.passed else exact
+            return exact.in_form(fast=True) if self._proofs.of_restorer(exact).passed else exact
         if isinstance(exact, CompiledParser):
-            with errors_told(found.name):
-                proven = self._proofs.of_parser(exact).form
+            proven = self._proofs.of_parser(exact).form
             for form in parser_forms():
                 if form.name == proven:
                     return exact.in_form(reduced=form.reduced, fast=form.fast)
