@@ -344,10 +344,11 @@ def _networks(settings: Settings) -> Networks:
 
 
 def _forms(settings: Settings) -> list[dict[str, Any]]:
-    """What the proofs say that were used, without the ranges."""
-    kept = sorted((settings.cache_dir / "proofs").glob("*.json"))
-    proofs = [json.loads(path.read_text()) for path in kept]
-    return [{key: proof[key] for key in ("form", "mean_db", "worst_db")} for proof in proofs]
+    """What the proofs say that were used, without the convolutions."""
+    return [
+        {"form": proof.form, "mean_db": proof.mean_db, "worst_db": proof.worst_db}
+        for proof in Proofs(settings.cache_dir / "proofs").kept()
+    ]
 
 
 def _write(

@@ -9,17 +9,19 @@ from typing import Any
 
 import numpy as np
 import openvino as ov
+import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from photoenhance_ui.errors import NetworkFailed
 from photoenhance_ui.networks import face_graphs, graphs
-from photoenhance_ui.networks.graphs import Depth, Network, Ranges, Weights
+from photoenhance_ui.networks.graphs import Depth, Network, Quantized, Weights
 from photoenhance_ui.networks.padding import pad_to_multiple
 from photoenhance_ui.networks.state_dicts import interpolated
 from photoenhance_ui.photo import Pixels
 
 GRAPHS_KEPT = 4  # strengths of denoising times depths; people rarely use more at a time
-NO_RANGES: Ranges = {}
+EXACT: Quantized = {}
 
 # One for the process, and never freed: its first use gives the calling thread a stack to hear
 # signals on, and a core freed before a later one leaves the thread with one that is no more. The
@@ -172,25 +174,30 @@ class CompiledParser(Compiled):
 
 
 class CompiledUpscaler(Compiled):
-    """An upscaler whose weights are those of one network, or lie between those of two."""
+    """An upscaler whose weights are those of one network, or lie between those of two.
+
+    ``network`` is its graph, ``build`` gives the same in torch, without weights.
+    """
 
     def __init__(
         self,
         name: str,
         scale: int,
         network: Network,
+        build: Callable[[], nn.Module],
         ends: tuple[Weights, ...],
         *,
         multiple: int = 1,
-        ranges_for: Callable[[float], Ranges] = lambda _: NO_RANGES,
+        quantized_for: Callable[[float], Quantized] = lambda _: EXACT,
         fast: bool = False,
     ) -> None:
         self.name = name
         self.scale = scale
-        self.network = network
+        self._network = network
+        self._build = build
         self._ends = ends
         self._multiple = multiple
-        self._ranges_for = ranges_for
+        self._quantized_for = quantized_for
         self._requests = _Requests(self._graph, fast=fast)
 
     def __call__(self, images: Pixels, denoise: float) -> Pixels:
@@ -223,17 +230,24 @@ class CompiledUpscaler(Compiled):
         strong, weak = self._ends
         return interpolated(strong, weak, denoise)
 
-    def in_fast_form(self, ranges_for: Callable[[float], Ranges]) -> "CompiledUpscaler":
-        """The same network: convolutions that have a range in 8 bits, the others in bfloat16."""
+    def in_torch(self, denoise: float) -> nn.Module:
+        """The same network as a module of its own, in 32 bits."""
+        network = self._build()
+        state = {name: torch.from_numpy(value) for name, value in self.weights(denoise).items()}
+        network.load_state_dict(state)
+        return network.eval()
+
+    def in_fast_form(self, quantized_for: Callable[[float], Quantized]) -> "CompiledUpscaler":
+        """The same network: convolutions that are quantized in 8 bits, the others in bfloat16."""
         return CompiledUpscaler(
-            self.name, self.scale, self.network, self._ends,
-            multiple=self._multiple, ranges_for=ranges_for, fast=True,
+            self.name, self.scale, self._network, self._build, self._ends,
+            multiple=self._multiple, quantized_for=quantized_for, fast=True,
         )  # fmt: skip
 
     def in_exact_form(self) -> "CompiledUpscaler":
         """The same network in 32 bits, compiled apart, so that it can be let go of."""
         return CompiledUpscaler(
-            self.name, self.scale, self.network, self._ends, multiple=self._multiple
+            self.name, self.scale, self._network, self._build, self._ends, multiple=self._multiple
         )
 
     @cached_property
@@ -242,5 +256,5 @@ class CompiledUpscaler(Compiled):
         return fingerprint_of(self._ends)
 
     def _graph(self, denoise: float, depth: Depth) -> ov.Model:
-        ranges = self._ranges_for(denoise)
-        return graphs.level_graph(self.network, self.weights(denoise), depth, ranges)
+        quantized = self._quantized_for(denoise)
+        return graphs.level_graph(self._network, self.weights(denoise), depth, quantized)

@@ -2,7 +2,7 @@
 
 A graph takes and gives whole levels, (N, H, W, 3) of any size, so that nothing but levels crosses.
 Beside its picture it tells a total of its values, which is a finite number only where all are.
-Convolutions named in ``ranges`` are computed in 8 bits.
+Convolutions named in ``quantized`` are computed in 8 bits.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,8 +15,6 @@ from openvino import opset13 as op
 
 Weights = Mapping[str, NDArray[np.float32]]
 """A state dict: names as torch has them."""
-Ranges = Mapping[str, tuple[float, float]]
-"""Convolution -> lowest and highest value of its input; those that are absent stay in 32 bits."""
 Depth = type[np.uint8] | type[np.uint16]
 
 LEAK = 0.2  # of RRDBNet's leaky ReLUs
@@ -25,33 +23,48 @@ FINITE_SQUARE_PX = 8
 WEIGHT_LEVELS, INPUT_LEVELS = 255, 256  # weights symmetric around 0, inputs not
 
 
+@dataclass(frozen=True, eq=False)
+class QuantizedConvolution:
+    """A convolution in 8 bits: whole inputs by whole weights."""
+
+    low: float
+    high: float
+    """Ends of its input once each channel is divided by its scale; 256 steps between, 0 on one."""
+    scales: NDArray[np.float32]
+    """Of its input's channels, (C,)."""
+    kernel: NDArray[np.int8]
+    """Whole weights (O, C, h, w), -127..127."""
+    steps: NDArray[np.float32]
+    """What one of them is worth in each output channel, (O,)."""
+    bias: NDArray[np.float32]
+    """(O,)."""
+
+
+Quantized = Mapping[str, QuantizedConvolution]
+"""By the convolution's name; those that are absent stay wide."""
+
+
 class Layers:
-    """Layers of one network, by their names; remembers what each convolution takes.
+    """Layers of one network, by their names.
 
     ``is_fine``: the picture has more levels than 8 bits can tell, so that the first convolution,
     which takes it as it is, stays in more of them.
     """
 
-    def __init__(self, weights: Weights, ranges: Ranges, *, is_fine: bool = False) -> None:
+    def __init__(self, weights: Weights, quantized: Quantized, *, is_fine: bool = False) -> None:
         self._weights = weights
-        self._ranges = ranges
-        self._is_fine = is_fine
-        self.inputs: dict[str, ov.Output] = {}
+        self._quantized = quantized
+        self._takes_fine_picture = is_fine
 
     def convolution(self, name: str, x: ov.Output) -> ov.Output:
         """With zeros around, so that the size stays, and with its bias where it has one."""
-        values = self.values(f"{name}.weight")
-        kernel = op.constant(values).output(0)
-        takes_picture = not self.inputs
-        self.inputs[name] = x
-        if name in self._ranges and not (takes_picture and self._is_fine):
-            x = _in_8_bits(x, *self._ranges[name])
-            kernel = _kernel_in_8_bits(kernel, values)
-        around = [values.shape[-1] // 2] * 2
-        y = op.convolution(x, kernel, [1, 1], around, around, [1, 1]).output(0)
-        if f"{name}.bias" not in self._weights:
-            return y
-        return op.add(y, op.constant(self.values(f"{name}.bias").reshape(1, -1, 1, 1))).output(0)
+        quantized = None if self._takes_fine_picture else self._quantized.get(name)
+        self._takes_fine_picture = False
+        if quantized is not None:
+            kernel = _kernel_in_8_bits(quantized)
+            return _convolved(_in_8_bits(x, quantized), kernel, quantized.bias)
+        kernel = op.constant(self.values(f"{name}.weight")).output(0)
+        return _convolved(x, kernel, self._weights.get(f"{name}.bias"))
 
     def values(self, name: str) -> NDArray[np.float32]:
         """An entry of the state dict; KeyError where the file holds another network."""
@@ -151,12 +164,12 @@ def twice_as_large(x: ov.Output) -> ov.Output:
 
 
 def level_graph(
-    network: Network, weights: Weights, depth: Depth, ranges: Ranges | None = None
+    network: Network, weights: Weights, depth: Depth, quantized: Quantized | None = None
 ) -> ov.Model:
     """(N, H, W, 3) levels -> the enlarged levels, and a total of the values behind them."""
     levels, picture = picture_of_levels(depth)
     is_fine = depth is not np.uint8
-    values = network.layers(Layers(weights, ranges or {}, is_fine=is_fine), picture)
+    values = network.layers(Layers(weights, quantized or {}, is_fine=is_fine), picture)
     whole = levels_of_values(values, depth)
     return ov.Model([_laid_out(whole, network.folded), total_of(values)], [levels])
 
@@ -186,14 +199,6 @@ def total_of(values: ov.Output) -> ov.Output:
     return op.reduce_sum(means, np.arange(4)).output(0)
 
 
-def probe_graph(network: Network, weights: Weights) -> tuple[ov.Model, list[str]]:
-    """(N, 3, H, W) in 0..1 -> what each convolution takes; and their names, in that order."""
-    picture = op.parameter([-1, 3, -1, -1], np.float32, name="picture")
-    layers = Layers(weights, {})
-    network.layers(layers, picture.output(0))
-    return ov.Model(list(layers.inputs.values()), [picture]), list(layers.inputs)
-
-
 def _laid_out(x: ov.Output, folded: int) -> ov.Output:
     """(N, 3 * folded^2, H, W) -> (N, H * folded, W * folded, 3), moved once."""
     shape = op.shape_of(x)
@@ -209,12 +214,22 @@ def moved(x: ov.Output, order: tuple[int, ...]) -> ov.Output:
     return op.transpose(x, np.array(order)).output(0)
 
 
-def _in_8_bits(x: ov.Output, low: float, high: float) -> ov.Output:
-    ends = (np.float32(low), np.float32(high))
-    return op.fake_quantize(x, *ends, *ends, INPUT_LEVELS).output(0)
+def _convolved(x: ov.Output, kernel: ov.Output, bias: NDArray[np.float32] | None) -> ov.Output:
+    around = [kernel.get_shape()[-1] // 2] * 2
+    y = op.convolution(x, kernel, [1, 1], around, around, [1, 1]).output(0)
+    return y if bias is None else op.add(y, op.constant(bias.reshape(1, -1, 1, 1))).output(0)
 
 
-def _kernel_in_8_bits(kernel: ov.Output, values: NDArray[np.float32]) -> ov.Output:
-    """One step size for each output channel; zero stays zero."""
-    largest = np.maximum(np.abs(values).max(axis=(1, 2, 3), keepdims=True), 1e-8)
-    return op.fake_quantize(kernel, -largest, largest, -largest, largest, WEIGHT_LEVELS).output(0)
+def _in_8_bits(x: ov.Output, of: QuantizedConvolution) -> ov.Output:
+    """Divided by its scales in the same operation that rounds it."""
+    ends = (np.float32(of.low), np.float32(of.high))
+    scaled = (end * of.scales.reshape(1, -1, 1, 1) for end in ends)
+    return op.fake_quantize(x, *scaled, *ends, INPUT_LEVELS).output(0)
+
+
+def _kernel_in_8_bits(of: QuantizedConvolution) -> ov.Output:
+    """Whole weights times their steps, said so that OpenVINO keeps them whole."""
+    steps = of.steps.reshape(-1, 1, 1, 1)
+    largest = steps * np.float32(WEIGHT_LEVELS // 2)
+    ends = (-largest, largest)
+    return op.fake_quantize(of.kernel * steps, *ends, *ends, WEIGHT_LEVELS).output(0)

@@ -8,8 +8,8 @@ tried fastest first; the first that is near enough is used.
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +17,8 @@ import cv2
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
 from photoenhance_ui.errors import NetworkFailed
 from photoenhance_ui.faces import soft_mask
@@ -24,12 +26,12 @@ from photoenhance_ui.networks.compiled import (
     CompiledParser,
     CompiledRestorer,
     CompiledUpscaler,
-    compiled,
     has_bfloat16,
 )
 from photoenhance_ui.networks.device import errors_told
-from photoenhance_ui.networks.graphs import Network, Ranges, Weights, probe_graph
+from photoenhance_ui.networks.graphs import Quantized, QuantizedConvolution
 from photoenhance_ui.networks.interfaces import FACE_PX, FaceParser, FaceRestorer, Upscaler
+from photoenhance_ui.networks.quantization import quantized
 from photoenhance_ui.photo import Pixels
 
 log = logging.getLogger(__name__)
@@ -38,14 +40,20 @@ LEAST_MEAN_DB, LEAST_WORST_DB = 40.0, 35.0
 """PSNR between the fast and the exact result: what one does not see."""
 LEAST_BLENDED_DB = 45.0
 """Of faces laid over others by a fast parser's mask and by the exact one's, at worst."""
-VERSION = 3  # of the way in which forms are calibrated and measured; another one measures anew
-CALIBRATION_CROPS, PROOF_CROPS = 24, 16
-CROP_PX = 96
+VERSION = 4  # of the way in which forms are calibrated and measured; another one measures anew
+CALIBRATION_CROPS, PROOF_CROPS = 48, 16
+CALIBRATION_PX, PROOF_PX = 64, 96
+COSTLY_OPERATIONS = 2e6
+"""Multiply-adds a pixel from which pieces for calibration are half as wide, or it takes minutes."""
+KEPT_WIDE = 2
+"""Of the last convolutions, where 8 bits all through are too coarse: no later one mends them."""
 MOST_DETAILED = 0.5  # largest share of a photo's size at which pieces are cut
-VALUES_KEPT = 6000  # of each convolution's input and crop: enough for its distribution
-CLIPPINGS = np.linspace(0.25, 1.0, 26)  # shares of the range that are tried
+CONTRASTS = 0.7, 2.2  # of pieces, by which that of their photo is multiplied
 ASTRONAUT_FACE = slice(10, 200), slice(130, 320)
 """Where scikit-image's astronaut has her face, with as much around it as an aligned one has."""
+
+PARTS = "scales", "kernel", "steps", "bias"
+"""Arrays of a convolution, as they are kept."""
 
 Picture = NDArray[np.uint8]
 
@@ -58,8 +66,8 @@ class Proof:
     """None: no form is near enough, and what follows tells of the last one tried."""
     mean_db: float
     worst_db: float
-    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    """Convolutions that are computed in 8 bits, and the ranges of their inputs."""
+    quantized: Quantized = field(default_factory=dict)
+    """Convolutions that are computed in 8 bits."""
 
     @property
     def passed(self) -> bool:
@@ -99,11 +107,16 @@ class Proofs:
         """Take ``proof`` for measured, as benchmarks do: random weights have none that counts."""
         self._remembered(_upscaler_key(upscaler, denoise), upscaler.name, lambda: proof)
 
+    def kept(self) -> list[Proof]:
+        """All that were measured and kept, by anyone."""
+        proofs = (_read(path) for path in sorted(self._folder.glob("*.safetensors")))
+        return [proof for proof in proofs if proof is not None]
+
     def _remembered(self, key: str, name: str, measure: Callable[[], Proof]) -> Proof:
         """Another processor or OpenVINO computes differently, so they belong to the key."""
         kind = "bf16" if has_bfloat16() else "f32"
         key = f"{key}-{kind}-v{VERSION}-{ov.__version__.partition('-')[0]}"
-        path = self._folder / f"{key}.json"
+        path = self._folder / f"{key}.safetensors"
         with self._measuring:
             known = self._known.get(key) or _read(path)
             if known is None:
@@ -125,21 +138,32 @@ def _upscaler_key(upscaler: CompiledUpscaler, denoise: float) -> str:
 
 def _read(path: Path) -> Proof | None:
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        ranges = {name: (float(low), float(high)) for name, (low, high) in kept["ranges"].items()}
-        form = None if kept["form"] is None else str(kept["form"])
-        return Proof(form, float(kept["mean_db"]), float(kept["worst_db"]), ranges)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        with safe_open(path, "np") as file:
+            told = json.loads(file.metadata()["proof"])
+            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
+        convolutions = {
+            name: QuantizedConvolution(low, high, *(arrays[f"{name}/{part}"] for part in PARTS))
+            for name, (low, high) in told["ends"].items()
+        }
+        return Proof(told["form"], told["mean_db"], told["worst_db"], convolutions)
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError):
         return None  # not there, or not whole: measured anew
 
 
 def _write(path: Path, proof: Proof) -> None:
+    ends = {name: (made.low, made.high) for name, made in proof.quantized.items()}
+    told = {"form": proof.form, "mean_db": proof.mean_db, "worst_db": proof.worst_db, "ends": ends}
+    arrays = {
+        f"{name}/{part}": getattr(made, part)
+        for name, made in proof.quantized.items()
+        for part in PARTS
+    }
     part = path.with_name(f"{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(asdict(proof)), encoding="utf-8")
+        save_file(arrays, part, {"proof": json.dumps(told)})
         part.replace(path)
-    except OSError as error:  # it only costs measuring again
+    except (OSError, SafetensorError) as error:  # it only costs measuring again
         log.warning("fast_form_not_kept reason=%s", type(error).__name__)
 
 
@@ -147,7 +171,7 @@ def _write(path: Path, proof: Proof) -> None:
 
 
 def prove_upscaler(upscaler: CompiledUpscaler, denoise: float) -> Proof:
-    """In 8 bits, calibrated and measured on other crops; else in bfloat16.
+    """In 8 bits, fitted to some crops and measured on others; else in bfloat16.
 
     Raises NetworkFailed where even the exact form gives no picture.
     """
@@ -155,12 +179,11 @@ def prove_upscaler(upscaler: CompiledUpscaler, denoise: float) -> Proof:
     pictures = crops(PROOF_CROPS, 2)
     exact(pictures[0][None], denoise)
 
-    def measured(form: str, ranges_of: Callable[[], Ranges]) -> Proof:
-        ranges = ranges_of()
-        fast = upscaler.in_fast_form(lambda _: ranges)
+    def measured(form: str, convolutions: Quantized) -> Proof:
+        fast = upscaler.in_fast_form(lambda _: convolutions)
         mean_db, worst_db = likeness_db(exact, fast, denoise, pictures)
         passed = form if is_near(mean_db, worst_db) else None
-        return Proof(passed, round(mean_db, 2), round(worst_db, 2), ranges)
+        return Proof(passed, round(mean_db, 2), round(worst_db, 2), convolutions)
 
     forms = _upscaler_forms(upscaler, denoise)
     return _first_passed(upscaler.name, (partial(measured, *form) for form in forms))
@@ -184,13 +207,14 @@ def _first_passed(network: str, forms: Iterable[Callable[[], Proof]]) -> Proof:
     return proof
 
 
-def _upscaler_forms(
-    upscaler: CompiledUpscaler, denoise: float
-) -> Iterator[tuple[str, Callable[[], Ranges]]]:
-    weights, pictures = upscaler.weights(denoise), crops(CALIBRATION_CROPS, 1)
-    yield "8 bits", partial(calibrated, upscaler.network, weights, pictures)
+def _upscaler_forms(upscaler: CompiledUpscaler, denoise: float) -> Iterator[tuple[str, Quantized]]:
+    is_costly = upscaler.operations_per_pixel > COSTLY_OPERATIONS
+    pictures = crops(CALIBRATION_CROPS, 1, CALIBRATION_PX // (2 if is_costly else 1))
+    convolutions = quantized(upscaler.in_torch(denoise), pictures)
+    yield "8 bits", convolutions
+    yield f"8 bits, the last {KEPT_WIDE} wider", dict(list(convolutions.items())[:-KEPT_WIDE])
     if has_bfloat16():
-        yield "bfloat16", dict
+        yield "bfloat16", {}
 
 
 def likeness_db(
@@ -216,54 +240,32 @@ def _likeness_db(
     return float(np.mean(values)), min(values)
 
 
-def calibrated(network: Network, weights: Weights, pictures: Sequence[Picture]) -> Ranges:
-    """For each convolution, the range of its input that 256 steps tell with the least error."""
-    graph, names = probe_graph(network, weights)
-    request = compiled(graph)
-    chance = np.random.default_rng(0)
-    seen: dict[str, list[NDArray[np.float32]]] = {name: [] for name in names}
-    for picture in pictures:
-        floats = picture[None].transpose(0, 3, 1, 2).astype(np.float32) / 255
-        answer = request.infer(floats)
-        for index, name in enumerate(names):
-            values = answer[index].ravel()
-            ends = np.array([values.min(), values.max()], np.float32)
-            seen[name].append(np.concatenate([ends, chance.choice(values, VALUES_KEPT)]))
-    ranges = {name: _best_range(np.concatenate(values)) for name, values in seen.items()}
-    ranges[names[0]] = (0.0, 1.0)  # the picture's own levels
-    return ranges
-
-
-def _best_range(values: NDArray[np.float32]) -> tuple[float, float]:
-    """Ends, with 0 on a step, between which rounding and cutting off cost least in squares."""
-    lowest, highest = min(0.0, float(values.min())), max(0.0, float(values.max()))
-    tried = []
-    for share in CLIPPINGS:
-        step = max((highest - lowest) * share / 255, 1e-12)
-        zero = round(-lowest * share / step)
-        low, high = -zero * step, (255 - zero) * step
-        rounded = np.round(np.clip(values, low, high) / step) * step
-        tried.append((float(np.mean((rounded - values) ** 2)), low, high))
-    _, low, high = min(tried)
-    return float(low), float(high)
-
-
-def crops(count: int, seed: int) -> list[Picture]:
-    """Pieces of scikit-image's photos, some of them blurred, noisy, compressed, dark or bright."""
+def crops(count: int, seed: int, side_px: int = PROOF_PX) -> list[Picture]:
+    """Pieces of scikit-image's pictures; some are blurred, noisy, compressed, dark or bright."""
     from skimage import data
 
-    photos = [data.astronaut(), data.chelsea(), data.coffee(), data.rocket()]
+    taken = (data.astronaut, data.chelsea, data.page, data.coffee, data.rocket, data.camera,
+             data.immunohistochemistry, data.coins)  # fmt: skip
+    photos = [_in_colour(take()) for take in taken]
     chance = np.random.default_rng(seed)
-    return [_crop(photos[index % len(photos)], chance) for index in range(count)]
+    return [_crop(photos[index % len(photos)], side_px, chance) for index in range(count)]
 
 
-def _crop(photo: Picture, chance: np.random.Generator) -> Picture:
+def _in_colour(photo: Picture) -> Picture:
+    return photo if photo.ndim == 3 else np.repeat(photo[:, :, None], 3, axis=2)
+
+
+def _crop(photo: Picture, side_px: int, chance: np.random.Generator) -> Picture:
     # Made smaller, so that the pieces are full of detail: on soft ones every form is alike.
-    factor = chance.uniform((CROP_PX + 1) / min(photo.shape[:2]), MOST_DETAILED)
+    smallest = (side_px + 1) / min(photo.shape[:2])
+    factor = chance.uniform(smallest, max(smallest, MOST_DETAILED))
     small = cv2.resize(photo, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
     picture = np.asarray(small, np.uint8)
-    top, left = (int(chance.integers(length - CROP_PX + 1)) for length in picture.shape[:2])
-    crop = np.ascontiguousarray(picture[top : top + CROP_PX, left : left + CROP_PX])
+    top, left = (int(chance.integers(length - side_px + 1)) for length in picture.shape[:2])
+    crop = np.ascontiguousarray(picture[top : top + side_px, left : left + side_px])
+    # Drawings and print have harder contrast than photos, and larger values in a network.
+    contrast = chance.uniform(*CONTRASTS)
+    crop = np.clip((crop - crop.mean()) * contrast + crop.mean(), 0, 255).astype(np.uint8)
     kind = int(chance.integers(4))
     if kind == 1:
         crop = np.asarray(cv2.GaussianBlur(crop, (0, 0), chance.uniform(0.3, 1.0)), np.uint8)

@@ -189,7 +189,7 @@ class Networks:
             if key.precision == Precision.FAST.value:
                 exact = self._network(Role.UPSCALER, key.name, Precision.EXACT.value)
                 assert isinstance(exact, CompiledUpscaler), "others have no fast form on a CPU"
-                return exact.in_fast_form(lambda d: self._proofs.of_upscaler(exact, d).ranges)
+                return exact.in_fast_form(lambda d: self._proofs.of_upscaler(exact, d).quantized)
             compiled = compile_upscaler(found, companion)
             if compiled is not None:
                 return compiled

@@ -127,7 +127,9 @@ def compile_upscaler(found: Installed, companion: Installed | None) -> CompiledU
         return None
     paths = [found.path, *([companion.path] if companion is not None else [])]
     ends = tuple(_arrays_in(path, shape.weights) for path in paths)
-    return CompiledUpscaler(found.name, shape.scale, shape.network, ends, multiple=shape.multiple)
+    return CompiledUpscaler(
+        found.name, shape.scale, shape.network, shape.build, ends, multiple=shape.multiple
+    )
 
 
 def _arrays_in(path: Path, expected: Shapes) -> dict[str, NDArray[np.float32]]:

@@ -1,19 +1,25 @@
 """Fast forms: measured against the exact one, remembered, refused where they are too far off."""
 
-import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import openvino as ov
 import pytest
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.numpy import save
 
 from photoenhance_ui.errors import MemoryExhausted, NetworkFailed
 from photoenhance_ui.networks import compiled
 from photoenhance_ui.networks.compiled import CompiledUpscaler, has_bfloat16
+from photoenhance_ui.networks.graphs import Quantized
 from photoenhance_ui.networks.proofs import (
-    CROP_PX,
+    KEPT_WIDE,
     LEAST_MEAN_DB,
     LEAST_WORST_DB,
+    PARTS,
+    PROOF_PX,
     Proof,
     Proofs,
     crops,
@@ -53,7 +59,7 @@ def test_the_built_in_network_passes(proof: Proof) -> None:
 def test_the_fast_form_is_as_near_on_photos_it_was_not_calibrated_on(
     upscaler: CompiledUpscaler, proof: Proof
 ) -> None:
-    fast = upscaler.in_fast_form(lambda _: proof.ranges)
+    fast = upscaler.in_fast_form(lambda _: proof.quantized)
     camera = np.repeat(skimage_photo("camera", 96)[:, :, None], 3, axis=2)
     pictures = [camera, np.zeros((40, 40, 3), np.uint8), np.full((40, 40, 3), 255, np.uint8)]
     _, worst_db = likeness_db(upscaler, fast, 0.0, pictures)
@@ -64,13 +70,25 @@ def test_the_fast_form_is_as_near_on_photos_it_was_not_calibrated_on(
 def test_the_fast_form_keeps_levels_between_those_of_8_bits(
     upscaler: CompiledUpscaler, proof: Proof
 ) -> None:
-    fast = upscaler.in_fast_form(lambda _: proof.ranges)
+    fast = upscaler.in_fast_form(lambda _: proof.quantized)
     ramp = np.arange(96 * 96, dtype=np.uint16).reshape(96, 96) // 36 + 30_000  # one level of 8 bits
     deep = np.repeat(ramp[None, :, :, None], 3, axis=3)
     enlarged = fast(deep, 0.0)
     assert enlarged.dtype == np.uint16
     assert np.ptp(enlarged[0, 64:-64].mean(axis=(1, 2))) > 100, "the ramp is lost"
     assert np.abs(enlarged.astype(float) - upscaler(deep, 0.0)).max() < 257 * 4
+
+
+def assert_same(one: Proof, other: Proof) -> None:
+    assert replace(one, quantized={}) == replace(other, quantized={})
+    assert list(one.quantized) == list(other.quantized), "in their order"
+    for name, convolution in one.quantized.items():
+        twin = other.quantized[name]
+        assert (convolution.low, convolution.high) == (twin.low, twin.high)
+        for part in PARTS:
+            values = getattr(twin, part)
+            assert np.array_equal(getattr(convolution, part), values)
+            assert getattr(convolution, part).dtype == values.dtype
 
 
 def test_what_was_measured_is_remembered(
@@ -80,24 +98,42 @@ def test_what_was_measured_is_remembered(
         raise AssertionError("it was measured before")
 
     monkeypatch.setattr("photoenhance_ui.networks.proofs.prove_upscaler", fails)
-    kept = Proofs(folder).of_upscaler(upscaler, 0.5)
-    assert kept == proof
+    assert_same(Proofs(folder).of_upscaler(upscaler, 0.5), proof)
     # A network that is not blended is the same at every strength of denoising.
-    assert Proofs(folder).of_upscaler(upscaler, 0.1) == proof
+    assert_same(Proofs(folder).of_upscaler(upscaler, 0.1), proof)
 
 
-@pytest.mark.parametrize("content", ["", "no JSON", "[]", '{"mean_db": 50}', '{"ranges": 3}'])
+def kept_with(told: str | None, arrays: dict[str, NDArray[np.float32]]) -> bytes:
+    return save(arrays, None if told is None else {"proof": told})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"no safetensors",
+        kept_with(None, {}),
+        kept_with("no JSON", {}),
+        kept_with("[]", {}),
+        kept_with('{"mean_db": 50}', {}),
+        kept_with(
+            '{"form": "8 bits", "mean_db": 5, "worst_db": 5, "ends": {"body.0": [0, 1]}}', {}
+        ),
+        kept_with('{"form": "8 bits", "mean_db": 5, "worst_db": 5, "ends": 3}', {}),
+    ],
+)
 def test_a_record_that_is_not_whole_is_measured_anew(
-    upscaler: CompiledUpscaler, folder: Path, tmp_path: Path, content: str,
+    upscaler: CompiledUpscaler, folder: Path, tmp_path: Path, content: bytes,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    measured = Proof("8 bits", 50.0, 45.0, {"body.0": (0.0, 1.0)})
+    measured = Proof("bfloat16", 50.0, 45.0)
     monkeypatch.setattr("photoenhance_ui.networks.proofs.prove_upscaler", lambda *_: measured)
-    (kept,) = folder.glob("*.json")
+    (kept,) = folder.glob("*.safetensors")
     broken = tmp_path / kept.name
-    broken.write_text(content)
+    broken.write_bytes(content)
     assert Proofs(tmp_path).of_upscaler(upscaler, 0.5) == measured
-    assert json.loads(broken.read_text())["mean_db"] == 50
+    with safe_open(broken, "np") as file:
+        assert '"mean_db": 50.0' in file.metadata()["proof"]
 
 
 def test_a_folder_that_cannot_be_written_costs_nothing_but_time(
@@ -109,12 +145,30 @@ def test_a_folder_that_cannot_be_written_costs_nothing_but_time(
     assert Proofs(tmp_path / "file").of_upscaler(upscaler, 0.5) == measured
 
 
+def narrowed(proof: Proof) -> Quantized:
+    return {
+        name: replace(made, low=made.low / 1000, high=made.high / 1000)
+        for name, made in proof.quantized.items()
+    }
+
+
 def test_a_form_that_is_too_coarse_does_not_pass(upscaler: CompiledUpscaler, proof: Proof) -> None:
-    narrow = {name: (low / 1000, high / 1000) for name, (low, high) in proof.ranges.items()}
-    fast = upscaler.in_fast_form(lambda _: narrow)
+    fast = upscaler.in_fast_form(lambda _: narrowed(proof))
     mean_db, worst_db = likeness_db(upscaler, fast, 0.0, crops(4, 2))
     assert worst_db < LEAST_WORST_DB
     assert not is_near(mean_db, worst_db)
+
+
+def test_where_8_bits_all_through_are_too_coarse_the_last_ones_stay_wider(
+    upscaler: CompiledUpscaler, proof: Proof, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = list(proof.quantized)
+    spoiled = dict(proof.quantized) | {name: narrowed(proof)[name] for name in names[-KEPT_WIDE:]}
+    monkeypatch.setattr("photoenhance_ui.networks.proofs.quantized", lambda *_: spoiled)
+    other = prove_upscaler(upscaler, 0.5)
+    assert other.form == f"8 bits, the last {KEPT_WIDE} wider"
+    assert list(other.quantized) == names[:-KEPT_WIDE]
+    assert other.mean_db > proof.mean_db
 
 
 def test_a_form_that_gives_no_picture_does_not_pass_and_fails_nothing(
@@ -158,10 +212,10 @@ def test_where_memory_runs_out_nothing_was_measured(
 def test_where_8_bits_are_too_coarse_bfloat16_is_used(
     upscaler: CompiledUpscaler, proof: Proof, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    narrow = {name: (low / 1000, high / 1000) for name, (low, high) in proof.ranges.items()}
-    monkeypatch.setattr("photoenhance_ui.networks.proofs.calibrated", lambda *_: narrow)
+    narrow = narrowed(proof)
+    monkeypatch.setattr("photoenhance_ui.networks.proofs.quantized", lambda *_: narrow)
     other = prove_upscaler(upscaler, 0.5)
-    assert (other.form, other.ranges) == ("bfloat16", {})
+    assert (other.form, other.quantized) == ("bfloat16", {})
     assert other.worst_db > 50
     deep = skimage_photo("coffee", 96)[None].astype(np.uint16) * 257
     fast = upscaler.in_fast_form(lambda _: {})
@@ -181,17 +235,8 @@ def test_the_gate_is_at_its_limits(mean_db: float, worst_db: float, passed: bool
     assert is_near(mean_db, worst_db) is passed
 
 
-def test_zero_lies_on_a_step_of_every_range(proof: Proof) -> None:
-    """Or the zeros around a picture would be something else."""
-    assert proof.ranges["body.0"] == (0.0, 1.0)
-    for low, high in proof.ranges.values():
-        assert low <= 0 < high
-        steps = -low / ((high - low) / 255)
-        assert steps == pytest.approx(round(steps), abs=1e-3)
-
-
 def test_crops_are_the_same_by_seed_and_differ_by_it() -> None:
     first, again, other = crops(5, 1), crops(5, 1), crops(5, 2)
     assert all(np.array_equal(one, two) for one, two in zip(first, again, strict=True))
     assert not any(np.array_equal(one, two) for one, two in zip(first, other, strict=True))
-    assert {crop.shape for crop in first} == {(CROP_PX, CROP_PX, 3)}
+    assert {crop.shape for crop in first} == {(PROOF_PX, PROOF_PX, 3)}
