@@ -5,6 +5,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -177,6 +178,7 @@ class CompiledUpscaler(Compiled):
     """An upscaler whose weights are those of one network, or lie between those of two.
 
     ``network`` is its graph, ``build`` gives the same in torch, without weights.
+    ``quantized_file`` may hold its convolutions in 8 bits, as they came with the weights.
     """
 
     def __init__(
@@ -188,6 +190,7 @@ class CompiledUpscaler(Compiled):
         ends: tuple[Weights, ...],
         *,
         multiple: int = 1,
+        quantized_file: Path | None = None,
         quantized_for: Callable[[float], Quantized] = lambda _: EXACT,
         fast: bool = False,
     ) -> None:
@@ -197,6 +200,7 @@ class CompiledUpscaler(Compiled):
         self._build = build
         self._ends = ends
         self._multiple = multiple
+        self.quantized_file = quantized_file
         self._quantized_for = quantized_for
         self._requests = _Requests(self._graph, fast=fast)
 

@@ -17,8 +17,7 @@ import cv2
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors import SafetensorError
 
 from photoenhance_ui.errors import NetworkFailed
 from photoenhance_ui.faces import soft_mask
@@ -29,9 +28,14 @@ from photoenhance_ui.networks.compiled import (
     has_bfloat16,
 )
 from photoenhance_ui.networks.device import errors_told
-from photoenhance_ui.networks.graphs import Quantized, QuantizedConvolution
+from photoenhance_ui.networks.graphs import Quantized
 from photoenhance_ui.networks.interfaces import FACE_PX, FaceParser, FaceRestorer, Upscaler
-from photoenhance_ui.networks.quantization import quantized
+from photoenhance_ui.networks.quantization import (
+    KeptQuantized,
+    quantized,
+    read_quantized,
+    write_quantized,
+)
 from photoenhance_ui.photo import Pixels
 
 log = logging.getLogger(__name__)
@@ -51,9 +55,6 @@ MOST_DETAILED = 0.5  # largest share of a photo's size at which pieces are cut
 CONTRASTS = 0.7, 2.2  # of pieces, by which that of their photo is multiplied
 ASTRONAUT_FACE = slice(10, 200), slice(130, 320)
 """Where scikit-image's astronaut has her face, with as much around it as an aligned one has."""
-
-PARTS = "scales", "kernel", "steps", "bias"
-"""Arrays of a convolution, as they are kept."""
 
 Picture = NDArray[np.uint8]
 
@@ -137,32 +138,21 @@ def _upscaler_key(upscaler: CompiledUpscaler, denoise: float) -> str:
 
 
 def _read(path: Path) -> Proof | None:
+    kept = read_quantized(path)
+    if kept is None:
+        return None
     try:
-        with safe_open(path, "np") as file:
-            told = json.loads(file.metadata()["proof"])
-            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
-        convolutions = {
-            name: QuantizedConvolution(low, high, *(arrays[f"{name}/{part}"] for part in PARTS))
-            for name, (low, high) in told["ends"].items()
-        }
-        return Proof(told["form"], told["mean_db"], told["worst_db"], convolutions)
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError):
-        return None  # not there, or not whole: measured anew
+        told = json.loads(kept.told["proof"])
+        return Proof(told["form"], told["mean_db"], told["worst_db"], kept.convolutions)
+    except (ValueError, KeyError, TypeError):
+        return None  # not whole: measured anew
 
 
 def _write(path: Path, proof: Proof) -> None:
-    ends = {name: (made.low, made.high) for name, made in proof.quantized.items()}
-    told = {"form": proof.form, "mean_db": proof.mean_db, "worst_db": proof.worst_db, "ends": ends}
-    arrays = {
-        f"{name}/{part}": getattr(made, part)
-        for name, made in proof.quantized.items()
-        for part in PARTS
-    }
-    part = path.with_name(f"{path.name}.part")
+    told = {"form": proof.form, "mean_db": proof.mean_db, "worst_db": proof.worst_db}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(arrays, part, {"proof": json.dumps(told)})
-        part.replace(path)
+        write_quantized(path, KeptQuantized(proof.quantized, {"proof": json.dumps(told)}))
     except (OSError, SafetensorError) as error:  # it only costs measuring again
         log.warning("fast_form_not_kept reason=%s", type(error).__name__)
 
@@ -208,13 +198,26 @@ def _first_passed(network: str, forms: Iterable[Callable[[], Proof]]) -> Proof:
 
 
 def _upscaler_forms(upscaler: CompiledUpscaler, denoise: float) -> Iterator[tuple[str, Quantized]]:
-    is_costly = upscaler.operations_per_pixel > COSTLY_OPERATIONS
-    pictures = crops(CALIBRATION_CROPS, 1, CALIBRATION_PX // (2 if is_costly else 1))
-    convolutions = quantized(upscaler.in_torch(denoise), pictures)
+    convolutions = _quantized(upscaler, denoise)
     yield "8 bits", convolutions
     yield f"8 bits, the last {KEPT_WIDE} wider", dict(list(convolutions.items())[:-KEPT_WIDE])
     if has_bfloat16():
         yield "bfloat16", {}
+
+
+def _quantized(upscaler: CompiledUpscaler, denoise: float) -> Quantized:
+    """As it came with the weights, or worked out now."""
+    if upscaler.quantized_file is not None:
+        kept = read_quantized(upscaler.quantized_file)
+        if kept is not None and kept.told.get("fingerprint") == upscaler.fingerprint:
+            return kept.convolutions
+    return quantized(upscaler.in_torch(denoise), calibration_crops(upscaler))
+
+
+def calibration_crops(upscaler: CompiledUpscaler) -> list[Picture]:
+    """Other pieces than those that prove a form."""
+    is_costly = upscaler.operations_per_pixel > COSTLY_OPERATIONS
+    return crops(CALIBRATION_CROPS, 1, CALIBRATION_PX // (2 if is_costly else 1))
 
 
 def likeness_db(

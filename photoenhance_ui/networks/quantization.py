@@ -7,12 +7,17 @@ input what the exact ones give of the exact input, and rounded column by column,
 for by the columns that follow (OPTQ, Frantar et al., 2023).
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 from torch import Tensor, nn
 
 from photoenhance_ui.networks.graphs import (
@@ -31,6 +36,8 @@ STRIDE_PX = 3  # between the places of a picture whose errors are made small
 DAMPING = 0.6  # of the mean square of inputs, so that what is rarely seen changes little
 COLUMNS_AT_ONCE = 64  # whose errors reach the columns after them in one product: only for speed
 LARGEST = WEIGHT_LEVELS // 2
+PARTS = "scales", "kernel", "steps", "bias"
+"""Arrays of a convolution, as they are kept in a file."""
 
 Picture = NDArray[np.uint8]
 
@@ -155,3 +162,43 @@ def _inverse_root(squares: Tensor) -> Tensor:
     root = torch.linalg.cholesky(squares.flip(0, 1)).flip(0, 1)
     one = torch.eye(len(squares), dtype=squares.dtype)
     return torch.linalg.solve_triangular(root, one, upper=True)
+
+
+# Files
+
+
+@dataclass(frozen=True)
+class KeptQuantized:
+    """Convolutions in 8 bits as a file holds them, and what it tells besides."""
+
+    convolutions: Quantized
+    told: Mapping[str, str]
+
+
+def read_quantized(path: Path) -> KeptQuantized | None:
+    """What ``write_quantized`` wrote; None where it is not there or not whole."""
+    try:
+        with safe_open(path, "np") as file:
+            told: dict[str, str] = file.metadata()
+            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
+        convolutions = {
+            name: QuantizedConvolution(low, high, *(arrays[f"{name}/{part}"] for part in PARTS))
+            for name, (low, high) in json.loads(told["ends"]).items()
+        }
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return KeptQuantized(convolutions, told)
+
+
+def write_quantized(path: Path, kept: KeptQuantized) -> None:
+    """One file, whole or not at all. Raises OSError and SafetensorError."""
+    ends = {name: (made.low, made.high) for name, made in kept.convolutions.items()}
+    arrays = {
+        f"{name}/{part}": getattr(made, part)
+        for name, made in kept.convolutions.items()
+        for part in PARTS
+    }
+    unfinished = path.with_name(f"{path.name}.part")
+    save_file(arrays, unfinished, {**kept.told, "ends": json.dumps(ends)})
+    unfinished.chmod(0o644)  # safetensors writes for the owner alone
+    unfinished.replace(path)

@@ -128,8 +128,14 @@ def compile_upscaler(found: Installed, companion: Installed | None) -> CompiledU
     paths = [found.path, *([companion.path] if companion is not None else [])]
     ends = tuple(_arrays_in(path, shape.weights) for path in paths)
     return CompiledUpscaler(
-        found.name, shape.scale, shape.network, shape.build, ends, multiple=shape.multiple
-    )
+        found.name, shape.scale, shape.network, shape.build, ends,
+        multiple=shape.multiple, quantized_file=quantized_beside(found.path),
+    )  # fmt: skip
+
+
+def quantized_beside(weights: Path) -> Path:
+    """Where the convolutions in 8 bits lie that come with a file: nobody's own network."""
+    return weights.parent / "8bits" / weights.name
 
 
 def _arrays_in(path: Path, expected: Shapes) -> dict[str, NDArray[np.float32]]:

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 import pytest
-from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save
 
@@ -18,7 +17,6 @@ from photoenhance_ui.networks.proofs import (
     KEPT_WIDE,
     LEAST_MEAN_DB,
     LEAST_WORST_DB,
-    PARTS,
     PROOF_PX,
     Proof,
     Proofs,
@@ -27,6 +25,7 @@ from photoenhance_ui.networks.proofs import (
     likeness_db,
     prove_upscaler,
 )
+from photoenhance_ui.networks.quantization import PARTS
 from photoenhance_ui.networks.upscalers import compile_upscaler
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
@@ -103,8 +102,8 @@ def test_what_was_measured_is_remembered(
     assert_same(Proofs(folder).of_upscaler(upscaler, 0.1), proof)
 
 
-def kept_with(told: str | None, arrays: dict[str, NDArray[np.float32]]) -> bytes:
-    return save(arrays, None if told is None else {"proof": told})
+def kept_with(proof: str | None, ends: str = "{}") -> bytes:
+    return save({}, None if proof is None else {"proof": proof, "ends": ends})
 
 
 @pytest.mark.parametrize(
@@ -112,14 +111,12 @@ def kept_with(told: str | None, arrays: dict[str, NDArray[np.float32]]) -> bytes
     [
         b"",
         b"no safetensors",
-        kept_with(None, {}),
-        kept_with("no JSON", {}),
-        kept_with("[]", {}),
-        kept_with('{"mean_db": 50}', {}),
-        kept_with(
-            '{"form": "8 bits", "mean_db": 5, "worst_db": 5, "ends": {"body.0": [0, 1]}}', {}
-        ),
-        kept_with('{"form": "8 bits", "mean_db": 5, "worst_db": 5, "ends": 3}', {}),
+        kept_with(None),
+        kept_with("no JSON"),
+        kept_with("[]"),
+        kept_with('{"mean_db": 50}'),
+        kept_with('{"form": "x", "mean_db": 5, "worst_db": 5}', '{"body.0": [0, 1]}'),
+        kept_with('{"form": "x", "mean_db": 5, "worst_db": 5}', "3"),
     ],
 )
 def test_a_record_that_is_not_whole_is_measured_anew(
@@ -164,7 +161,7 @@ def test_where_8_bits_all_through_are_too_coarse_the_last_ones_stay_wider(
 ) -> None:
     names = list(proof.quantized)
     spoiled = dict(proof.quantized) | {name: narrowed(proof)[name] for name in names[-KEPT_WIDE:]}
-    monkeypatch.setattr("photoenhance_ui.networks.proofs.quantized", lambda *_: spoiled)
+    monkeypatch.setattr("photoenhance_ui.networks.proofs._quantized", lambda *_: spoiled)
     other = prove_upscaler(upscaler, 0.5)
     assert other.form == f"8 bits, the last {KEPT_WIDE} wider"
     assert list(other.quantized) == names[:-KEPT_WIDE]
@@ -213,7 +210,7 @@ def test_where_8_bits_are_too_coarse_bfloat16_is_used(
     upscaler: CompiledUpscaler, proof: Proof, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     narrow = narrowed(proof)
-    monkeypatch.setattr("photoenhance_ui.networks.proofs.quantized", lambda *_: narrow)
+    monkeypatch.setattr("photoenhance_ui.networks.proofs._quantized", lambda *_: narrow)
     other = prove_upscaler(upscaler, 0.5)
     assert (other.form, other.quantized) == ("bfloat16", {})
     assert other.worst_db > 50

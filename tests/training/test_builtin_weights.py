@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from benchmarks.quality import (
     DAMAGES,
@@ -19,11 +21,16 @@ from benchmarks.quality import (
     resampled,
     ssim,
 )
-from photoenhance_ui.weights import BUILTIN_FILE
+from photoenhance_ui.networks.graphs import Quantized
+from photoenhance_ui.networks.proofs import prove_upscaler
+from photoenhance_ui.networks.quantization import read_quantized
+from photoenhance_ui.networks.upscalers import compile_upscaler, quantized_beside
+from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
 from tests.conftest import skimage_photo
 from tests.training.fixed_case import REMEMBERED, cells
 from training.card import card
 from training.export import raw_beside
+from training.quantize import quantize
 
 MAX_BYTES = 3_000_000
 MAX_PARAMETERS = 700_000
@@ -119,3 +126,50 @@ def test_a_flat_sky_shows_no_pattern(
 def test_the_card_refuses_figures_of_another_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="another weight file"):
         card(BUILTIN_FILE, {"builtin_sha256": "0" * 64})
+
+
+def test_its_8_bits_come_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    upscaler = compile_upscaler(Installed(BUILTIN, BUILTIN_FILE), None)
+    assert upscaler is not None
+
+    def fails(*_: object) -> Quantized:
+        raise AssertionError("it was worked out before: python -m training.quantize")
+
+    monkeypatch.setattr("photoenhance_ui.networks.proofs.quantized", fails)
+    proof = prove_upscaler(upscaler, 0.5)
+    assert proof.form == "8 bits"
+    weights = upscaler.weights(0.5)
+    assert {f"{name}.weight" for name in proof.quantized} == {
+        key for key, value in weights.items() if value.ndim == 4
+    }
+
+
+def test_8_bits_worked_out_anew_are_the_same(tmp_path: Path) -> None:
+    weights = tmp_path / BUILTIN_FILE.name
+    shutil.copy(BUILTIN_FILE, weights)
+    anew, kept = read_quantized(quantize(weights)), read_quantized(quantized_beside(BUILTIN_FILE))
+    assert anew is not None
+    assert kept is not None
+    assert anew.told == kept.told
+    same = [
+        np.mean(made.kernel == kept.convolutions[name].kernel)
+        for name, made in anew.convolutions.items()
+    ]
+    assert np.mean(same) > 0.98, "but for what another processor rounds the other way"
+
+
+def test_8_bits_of_other_weights_are_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = {key: value * 1.01 for key, value in load_file(BUILTIN_FILE).items()}
+    with safe_open(BUILTIN_FILE, framework="pt") as file:
+        save_file(other, tmp_path / BUILTIN_FILE.name, file.metadata())
+    shutil.copytree(quantized_beside(BUILTIN_FILE).parent, tmp_path / "8bits")
+    upscaler = compile_upscaler(Installed(BUILTIN, tmp_path / BUILTIN_FILE.name), None)
+    assert upscaler is not None
+    asked = []
+    monkeypatch.setattr(
+        "photoenhance_ui.networks.proofs.quantized", lambda *given: asked.append(given) or {}
+    )
+    prove_upscaler(upscaler, 0.5)
+    assert len(asked) == 1

@@ -1,0 +1,37 @@
+"""The built-in network in 8 bits: ``python -m training.quantize``, after new weights.
+
+What a machine would work out at its first start comes with the weights, for the ten seconds that it
+takes. Whether it is near enough is measured on each machine all the same; and a file that belongs
+to other weights is not used.
+"""
+
+import argparse
+from pathlib import Path
+
+from photoenhance_ui.networks.proofs import calibration_crops
+from photoenhance_ui.networks.quantization import KeptQuantized, quantized, write_quantized
+from photoenhance_ui.networks.upscalers import compile_upscaler, quantized_beside
+from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
+
+
+def quantize(weights: Path) -> Path:
+    """Write the convolutions of ``weights`` in 8 bits beside them; gives the file."""
+    upscaler = compile_upscaler(Installed(BUILTIN, weights), None)
+    assert upscaler is not None
+    made = quantized(upscaler.in_torch(0.0), calibration_crops(upscaler))
+    target = quantized_beside(weights)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_quantized(target, KeptQuantized(made, {"fingerprint": upscaler.fingerprint}))
+    return target
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Read, fit, write."""
+    parser = argparse.ArgumentParser(prog="training.quantize", description=__doc__)
+    parser.add_argument("--weights", type=Path, default=BUILTIN_FILE)
+    target = quantize(parser.parse_args(arguments).weights)
+    print(f"wrote {target.parent.name}/{target.name}")
+
+
+if __name__ == "__main__":
+    main()
