@@ -87,7 +87,8 @@ def card(weights: Path, figures: Mapping[str, Any]) -> str:
             "`python -m training.builtin --photos DIR --exclude EVALUATION_DIR --out "
             "weights/builtin.safetensors --resume --raw weights/raw/builtin.safetensors` goes on "
             "from the raw weights beside this file with a fresh optimizer; with `--state DIR` of "
-            "the earlier run it goes on from its checkpoint.",
+            "the earlier run it goes on from its checkpoint. Afterwards `python -m "
+            "training.quantize` works out its 8 bits anew, which lie in the folder `8bits`.",
             "## Licence",
             "MIT, as the project: weights, recipe and card.",
         )

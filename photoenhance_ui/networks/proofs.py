@@ -37,6 +37,7 @@ from photoenhance_ui.networks.quantization import (
     write_quantized,
 )
 from photoenhance_ui.photo import Pixels
+from photoenhance_ui.request import PRESETS, Request
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,9 @@ LEAST_BLENDED_DB = 45.0
 VERSION = 4  # of the way in which forms are calibrated and measured; another one measures anew
 CALIBRATION_CROPS, PROOF_CROPS = 48, 16
 CALIBRATION_PX, PROOF_PX = 64, 96
+COMMON_STRENGTHS = {Request.denoise, *(p["denoise"] for p in PRESETS.values() if "denoise" in p)}
+"""Of denoising, each with weights of its own. Fitting 8 bits pays for those that are used again and
+again; for others bfloat16 is there in a fifth of the time."""
 COSTLY_OPERATIONS = 2e6
 """Multiply-adds a pixel from which pieces for calibration are half as wide, or it takes minutes."""
 KEPT_WIDE = 2
@@ -161,7 +165,7 @@ def _write(path: Path, proof: Proof) -> None:
 
 
 def prove_upscaler(upscaler: CompiledUpscaler, denoise: float) -> Proof:
-    """In 8 bits, fitted to some crops and measured on others; else in bfloat16.
+    """In 8 bits, fitted to some crops and measured on others; else or for rare strengths, bfloat16.
 
     Raises NetworkFailed where even the exact form gives no picture.
     """
@@ -198,9 +202,11 @@ def _first_passed(network: str, forms: Iterable[Callable[[], Proof]]) -> Proof:
 
 
 def _upscaler_forms(upscaler: CompiledUpscaler, denoise: float) -> Iterator[tuple[str, Quantized]]:
-    convolutions = _quantized(upscaler, denoise)
-    yield "8 bits", convolutions
-    yield f"8 bits, the last {KEPT_WIDE} wider", dict(list(convolutions.items())[:-KEPT_WIDE])
+    is_common = denoise in COMMON_STRENGTHS or not upscaler.is_blended
+    if is_common or not has_bfloat16():
+        convolutions = _quantized(upscaler, denoise)
+        yield "8 bits", convolutions
+        yield f"8 bits, the last {KEPT_WIDE} wider", dict(list(convolutions.items())[:-KEPT_WIDE])
     if has_bfloat16():
         yield "bfloat16", {}
 

@@ -8,9 +8,10 @@ import openvino as ov
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import save
+from torch import nn
 
 from photoenhance_ui.errors import MemoryExhausted, NetworkFailed
-from photoenhance_ui.networks import compiled
+from photoenhance_ui.networks import compiled, graphs
 from photoenhance_ui.networks.compiled import CompiledUpscaler, has_bfloat16
 from photoenhance_ui.networks.graphs import Quantized
 from photoenhance_ui.networks.proofs import (
@@ -28,6 +29,7 @@ from photoenhance_ui.networks.proofs import (
 from photoenhance_ui.networks.quantization import PARTS
 from photoenhance_ui.networks.upscalers import compile_upscaler
 from photoenhance_ui.photo import Pixels
+from photoenhance_ui.request import PRESETS, Request
 from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
 from tests.conftest import skimage_photo
 
@@ -237,3 +239,21 @@ def test_crops_are_the_same_by_seed_and_differ_by_it() -> None:
     assert all(np.array_equal(one, two) for one, two in zip(first, again, strict=True))
     assert not any(np.array_equal(one, two) for one, two in zip(first, other, strict=True))
     assert {crop.shape for crop in first} == {(PROOF_PX, PROOF_PX, 3)}
+
+
+@pytest.mark.skipif(not has_bfloat16(), reason="this processor has no bfloat16")
+def test_strengths_of_denoising_that_are_rarely_used_are_not_worth_fitting(
+    upscaler: CompiledUpscaler, proof: Proof, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = upscaler.weights(0.0)
+    blended = CompiledUpscaler("two", 4, graphs.srvgg(4), nn.Identity, (weights, weights))
+    fitted = []
+    monkeypatch.setattr(
+        "photoenhance_ui.networks.proofs._quantized",
+        lambda _, denoise: fitted.append(denoise) or proof.quantized,
+    )
+    assert prove_upscaler(blended, 0.33).form == "bfloat16"
+    assert fitted == []
+    assert prove_upscaler(blended, Request.denoise).form == "8 bits"
+    assert prove_upscaler(blended, PRESETS["old photo"]["denoise"]).form == "8 bits"
+    assert fitted == [0.5, 0.8]
