@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import json
 import multiprocessing
-import shutil
 import tempfile
 import time
 from collections.abc import Sequence
@@ -129,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     content: dict[str, Any] = {"benchmark": "memory", "large": []}
     with tempfile.TemporaryDirectory() as scratch:
-        settings = _settings(Path(scratch), given.data)
+        settings = reference.settings_of(Path(scratch), given.data)
         for megapixels in given.megapixels:
             content["large"].append(_alone(large, megapixels, settings, given.upscaler))
             print(json.dumps(content["large"][-1]), flush=True)
@@ -137,17 +136,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(json.dumps(content["many"]), flush=True)
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(content, indent=1) + "\n")
-
-
-def _settings(folder: Path, data: Path) -> Settings:
-    shutil.copy(data / "weights" / reference.MOBILENET_FILE, folder)
-    for file, real in reference.REAL_GENERAL_FILES.items():
-        shutil.copy(data / "weights" / real, folder / file)
-    reference.write_random_weights(folder, (reference.GFPGAN_FILE, reference.PARSENET_FILE))
-    return Settings(
-        device="cpu", offline=True, weights_dir=folder, trust_weights=True,
-        cache_dir=folder / "proofs",
-    )  # fmt: skip
 
 
 if __name__ == "__main__":

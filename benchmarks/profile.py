@@ -1,8 +1,10 @@
-"""Where one photo's time goes, stage by stage: ``python -m benchmarks.profile PHOTO...``.
+"""Where one photo's time goes, stage by stage: ``python -m benchmarks.profile --data DATA``.
 
-From file to file with the installed networks, as the engine does it, several times; the medians
-of what each stage took, in seconds and in shares of the whole. ``--weights-dir`` and the other
-settings are those of the app.
+From file to file in every way of ``benchmarks.speed`` but the reference's, as the engine does it,
+several times; the medians of what each stage took. Beside the upscaler stands how many operations a
+second it did, and what share that is of the peak of wide convolutions in its form on this machine.
+``python -m benchmarks.profile PHOTO...`` tells of the installed networks instead, with the settings
+of the app.
 """
 
 import argparse
@@ -10,13 +12,20 @@ import json
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from skimage import data as sample_photos
+from skimage.io import imsave
+
+from benchmarks import reference
+from benchmarks.peak import FORMS, convolutions_gops
+from benchmarks.speed import FACE_PHOTOS, SCALE, our_ways
+from photoenhance_ui.catalogue import Role
 from photoenhance_ui.codec import Limits, Provenance, faithfulness_db, read_photo, write_photo
 from photoenhance_ui.engine import plan_for
 from photoenhance_ui.enhancer import blend
@@ -29,7 +38,19 @@ from photoenhance_ui.weights import installed
 from tests.driver import enhanced
 
 RESULTS = PROJECT_DIR / "benchmarks" / "results"
+FORM_OF_WAY = {"exact": "exact", "fast": "bfloat16", "8 bits": "8 bits", "default": "8 bits"}
+"""The upscaler's; the default's as general-x4v3 passes."""
+UPSCALER_STAGE = f"{Role.UPSCALER.value}: "
 Seconds = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What one photo took."""
+
+    seconds: Seconds
+    operations: float
+    """Of the upscaler; a multiply-add is two."""
 
 
 class Clock:
@@ -37,6 +58,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.seconds: Seconds = defaultdict(float)
+        self.operations = 0.0
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -57,11 +79,15 @@ class Clocked:
 
     def run(self, work: Work, precision: str) -> Any:
         """What the network gives."""
+        if work.role is Role.UPSCALER:
+            count, height, width = work.inputs.shape[:3]
+            upscaler = self.networks.facts().upscalers[work.network]
+            self.clock.operations += 2 * count * height * width * upscaler.operations_per_pixel
         with self.clock.stage(f"{work.role.value}: {work.network}"):
             return self.networks.run(work, precision)
 
 
-def profiled(path: Path, networks: Networks, request: Request, settings: Settings) -> Seconds:
+def profiled(path: Path, networks: Networks, request: Request, settings: Settings) -> Profile:
     """One photo from file to file."""
     clock = Clock()
     with clock.stage("read the file"):
@@ -82,46 +108,97 @@ def profiled(path: Path, networks: Networks, request: Request, settings: Setting
             keep_metadata=request.keep_metadata, stem="result",
             provenance=Provenance(plan.networks, plan.scale, plan.face_strength),
         )  # fmt: skip
-    return dict(clock.seconds)
+    return Profile(dict(clock.seconds), clock.operations)
 
 
-def medians(runs: Sequence[Seconds]) -> Seconds:
+def medians(runs: Sequence[Profile]) -> Profile:
     """Of each stage over all runs, longest first."""
-    middle = {stage: median(run.get(stage, 0.0) for run in runs) for stage in runs[0]}
-    return dict(sorted(middle.items(), key=lambda pair: -pair[1]))
+    stages = runs[0].seconds
+    middle = {stage: median(run.seconds.get(stage, 0.0) for run in runs) for stage in stages}
+    in_order = sorted(middle.items(), key=lambda pair: -pair[1])
+    return Profile({stage: round(taken, 4) for stage, taken in in_order}, runs[0].operations)
 
 
-def table(name: str, stages: Seconds) -> str:
+def gops(profile: Profile) -> float:
+    """Thousand millions of operations a second that the upscaler did."""
+    taken = sum(t for stage, t in profile.seconds.items() if stage.startswith(UPSCALER_STAGE))
+    return round(profile.operations / taken / 1e9, 1) if taken else 0.0
+
+
+def table(name: str, profile: Profile) -> str:
     """In Markdown, with shares."""
-    whole = sum(stages.values())
+    whole = sum(profile.seconds.values())
     lines = [f"| {name} | seconds | share |", "|---|---|---|"]
-    lines += [f"| {s} | {t:.3f} | {100 * t / whole:.1f} % |" for s, t in stages.items()]
-    return "\n".join([*lines, f"| whole | {whole:.3f} | |"])
+    lines += [f"| {s} | {t:.3f} | {100 * t / whole:.1f} % |" for s, t in profile.seconds.items()]
+    return "\n".join([*lines, f"| whole | {whole:.3f} | {gops(profile):.0f} GOP/s |"])
+
+
+def measured(
+    path: Path, networks: Networks, request: Request, settings: Settings, runs: int
+) -> Profile:
+    """Warm, then as often as asked."""
+    profiled(path, networks, request, settings)
+    return medians([profiled(path, networks, request, settings) for _ in range(runs)])
+
+
+def of_installed(given: argparse.Namespace, settings: Settings) -> None:
+    """Print where the time of these photos goes with the networks that are here."""
+    networks = Networks(installed(settings), settings)
+    request = Request.from_options(
+        {"scale": given.scale, "upscaler": given.upscaler, "precision": given.precision}
+    )
+    for path in given.photos:
+        print(table(path.name, measured(path, networks, request, settings, given.runs)), flush=True)
+
+
+def of_all_ways(data: Path, runs: int) -> dict[str, Any]:
+    """A photo without a face and one with two, in every way of ours."""
+    peaks = {form: convolutions_gops(form) for form in FORMS}
+    print(peaks, flush=True)
+    cases = []
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        settings = reference.settings_of(folder, data, (reference.X2PLUS_FILE,))
+        coffee = folder / "coffee.png"
+        imsave(coffee, sample_photos.coffee())
+        for way, (networks, request) in our_ways(settings).items():
+            for path in (coffee, data / "photos" / FACE_PHOTOS[2]):
+                profile = measured(path, networks, request, settings, runs)
+                print(table(f"{path.stem}, {way}", profile), flush=True)
+                cases.append(_told(path.stem, way, profile, peaks))
+    return {"benchmark": "profile", "runs": runs, "scale": SCALE, "peaks_gops": peaks,
+            "cases": cases}  # fmt: skip
+
+
+def _told(photo: str, way: str, profile: Profile, peaks: Mapping[str, float]) -> dict[str, Any]:
+    form = FORM_OF_WAY[way]
+    return {
+        "photo": photo,
+        "way": way,
+        "seconds": profile.seconds,
+        "upscaler_form": form,
+        "upscaler_gops": gops(profile),
+        "upscaler_share_of_peak": round(gops(profile) / peaks[form], 3),
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print, write."""
+    """Measure, print, and write what was measured in all ways."""
     parser = argparse.ArgumentParser(prog="benchmarks.profile", description=__doc__)
-    parser.add_argument("photos", type=Path, nargs="+")
+    parser.add_argument("photos", type=Path, nargs="*")
+    parser.add_argument("--data", type=Path, help="folder with photos and weights")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--scale", type=float, default=2.0)
+    parser.add_argument("--scale", type=float, default=SCALE)
     parser.add_argument("--upscaler", default="auto")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--out", type=Path, default=RESULTS / "profile.json")
     given, rest = parser.parse_known_args(arguments)
     settings = parse_settings(rest)
-    networks = Networks(installed(settings), settings)
-    request = Request.from_options(
-        {"scale": given.scale, "upscaler": given.upscaler, "precision": given.precision}
-    )
-    told: dict[str, Seconds] = {}
-    for path in given.photos:
-        profiled(path, networks, request, settings)  # warm
-        runs = [profiled(path, networks, request, settings) for _ in range(given.runs)]
-        told[path.name] = medians(runs)
-        print(table(path.name, told[path.name]), flush=True)
+    if given.data is None:
+        of_installed(given, settings)
+        return
+    content = of_all_ways(given.data, given.runs)
     given.out.parent.mkdir(parents=True, exist_ok=True)
-    content = {"benchmark": "profile", "runs": given.runs, "seconds": told}
     given.out.write_text(json.dumps(content, indent=1) + "\n")
 
 

@@ -6,6 +6,7 @@ real; only the look is not.
 """
 
 import functools
+import shutil
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from torch import nn
 
 from photoenhance_ui.networks.basicsr_repair import repair
 from photoenhance_ui.networks.interfaces import FoundFace
+from photoenhance_ui.settings import Settings
 
 repair()
 
@@ -92,6 +94,22 @@ def write_random_weights(folder: Path, names: Sequence[str], seed: int = 1) -> N
         build, key = makers[name]
         state = build().state_dict()
         torch.save(state if key is None else {key: state}, folder / name)
+
+
+def settings_of(folder: Path, data: Path, more: Sequence[str] = ()) -> Settings:
+    """Those of an app on a CPU with all networks in ``folder``.
+
+    The general networks and the detector are the real ones of ``data``, the face networks and
+    ``more`` random.
+    """
+    shutil.copy(data / "weights" / MOBILENET_FILE, folder)
+    for file, real in REAL_GENERAL_FILES.items():
+        shutil.copy(data / "weights" / real, folder / file)
+    write_random_weights(folder, (GFPGAN_FILE, PARSENET_FILE, *more))
+    return Settings(
+        device="cpu", offline=True, weights_dir=folder, trust_weights=True,
+        cache_dir=folder / "proofs",
+    )  # fmt: skip
 
 
 def _with_signal(network: Any, phases: int) -> nn.Module:

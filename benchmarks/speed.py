@@ -13,35 +13,32 @@ batch comes, and how long those of three people wait.
 
 import argparse
 import json
-import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from statistics import median
-from timeit import repeat
 from typing import Any
 
 import numpy as np
 import openvino
 import torch
 from matplotlib.figure import Figure
-from openvino import opset13 as opset
 from PIL import Image
 from skimage import data as sample_photos
 
 from benchmarks import reference
 from benchmarks.memory import photo_of
 from benchmarks.parity import psnr
+from benchmarks.peak import peak_gflops
 from photoenhance_ui.catalogue import by_name
 from photoenhance_ui.engine import Engine, plan_for
 from photoenhance_ui.enhancer import blend
 from photoenhance_ui.events import Rendered, Started
-from photoenhance_ui.networks.compiled import CompiledUpscaler, compiled, has_bfloat16
+from photoenhance_ui.networks.compiled import CompiledUpscaler, has_bfloat16
 from photoenhance_ui.networks.proofs import Proof, Proofs, crops
 from photoenhance_ui.networks.quantization import quantized
 from photoenhance_ui.networks.resident import Networks
@@ -65,9 +62,6 @@ FACE_PHOTOS = {
 }
 LARGE_MEGAPIXELS, LARGE_RUNS = 1.5, 1
 BATCH_SIZE, BATCH_SIDE_PX = 20, 256
-PEAK_SIDE = 2048  # of the matrices whose product shows what the machine reaches
-PEAK_CHANNELS, PEAK_PX = 128, 192  # of the convolution that does
-PEAK_TRIES = 7
 
 Way = Callable[[Photo], np.ndarray[Any, Any]]
 
@@ -115,23 +109,19 @@ class Case:
         return round(2 * self.operations / median(self.seconds["exact"]) / 1e9 / peak_gflops, 3)
 
 
-def peak_gflops() -> float:
-    """GFLOP/s in 32 bits of a matrix product by torch or a convolution by OpenVINO, the better one.
-
-    What the arithmetic units give here and now, at the best of several tries.
-    """
-    matrix = torch.rand(PEAK_SIDE, PEAK_SIDE)
-    seconds = partial(repeat, number=1, repeat=PEAK_TRIES)
-    product = 2 * PEAK_SIDE**3 / min(seconds(lambda: torch.mm(matrix, matrix)))
-    kernel = np.ones((PEAK_CHANNELS, PEAK_CHANNELS, 3, 3), np.float32)
-    picture = np.ones((1, PEAK_CHANNELS, PEAK_PX, PEAK_PX), np.float32)
-    given = opset.parameter(list(picture.shape), np.float32)
-    ones = [1, 1]  # strides, zeros around, dilations
-    answer = opset.convolution(given, opset.constant(kernel), ones, ones, ones, ones)
-    request = compiled(openvino.Model([answer], [given]))
-    operations = 2 * kernel.size * PEAK_PX**2
-    convolution = operations / min(seconds(lambda: request.infer(picture)))
-    return round(max(product, convolution) / 1e9, 1)
+def our_ways(settings: Settings) -> dict[str, tuple[Networks, Request]]:
+    """All but the reference; ``settings`` as ``reference.settings_of`` gives them, with x2plus."""
+    bfloat16 = Proof("bfloat16" if has_bfloat16() else None, 0.0, 0.0)
+    networks = _networks(settings, bfloat16)
+    apart = replace(settings, cache_dir=settings.cache_dir / "assumed")
+    exact = Request(scale=SCALE, upscaler=X2PLUS, precision=Precision.EXACT, face_strength=1.0)
+    fast = replace(exact, precision=Precision.FAST)
+    return {
+        "exact": (networks, exact),
+        "fast": (networks, fast),
+        "8 bits": (_networks(apart, _in_8_bits(settings)), fast),
+        "default": (networks, Request(scale=SCALE)),
+    }
 
 
 def our_way(networks: Networks, request: Request) -> Way:
@@ -302,27 +292,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        shutil.copy(given.data / "weights" / reference.MOBILENET_FILE, folder)
-        for file, real in reference.REAL_GENERAL_FILES.items():
-            shutil.copy(given.data / "weights" / real, folder / file)
-        reference.write_random_weights(
-            folder, (reference.GFPGAN_FILE, reference.PARSENET_FILE, reference.X2PLUS_FILE)
-        )
-        settings = Settings(
-            device="cpu", offline=True, weights_dir=folder, trust_weights=True,
-            cache_dir=folder / "proofs",
-        )  # fmt: skip
-        bfloat16 = Proof("bfloat16" if has_bfloat16() else None, 0.0, 0.0)
-        networks = _networks(settings, bfloat16)
-        apart = replace(settings, cache_dir=folder / "assumed")
-        networks_in_8_bits = _networks(apart, _in_8_bits(settings))
-        exact = Request(scale=SCALE, upscaler=X2PLUS, precision=Precision.EXACT, face_strength=1.0)
-        ways = {
-            "reference": their_way(folder),
-            "exact": our_way(networks, exact),
-            "fast": our_way(networks, replace(exact, precision=Precision.FAST)),
-            "8 bits": our_way(networks_in_8_bits, replace(exact, precision=Precision.FAST)),
-            "default": our_way(networks, Request(scale=SCALE)),
+        settings = reference.settings_of(folder, given.data, (reference.X2PLUS_FILE,))
+        ours = our_ways(settings)
+        networks = ours["default"][0]
+        ways = {"reference": their_way(folder)} | {
+            name: our_way(*networks_and_request) for name, networks_and_request in ours.items()
         }
         assert tuple(ways) == WAYS
         warm = Photo(np.ascontiguousarray(sample_photos.astronaut()[:96, :96]), "warm", "PNG")
