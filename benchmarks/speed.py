@@ -304,7 +304,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             way(warm)
         peak, cases = peak_gflops(), []
         for faces, photo in [] if given.waiting else photos_of(given.data):
-            is_large = photo.size.pixels > LARGE_MEGAPIXELS * 0.9e6
+            is_large = photo.size.pixels >= LARGE_MEGAPIXELS * 1e6
             cases.append(measured(photo, faces, ways, LARGE_RUNS if is_large else given.runs))
             print(table(cases[-1:]).splitlines()[-1], flush=True)
         forms = _forms(settings)

@@ -8,8 +8,8 @@ to other weights is not used.
 import argparse
 from pathlib import Path
 
-from photoenhance_ui.networks.proofs import calibration_crops
-from photoenhance_ui.networks.quantization import KeptQuantized, quantized, write_quantized
+from photoenhance_ui.networks.proofs import fitted
+from photoenhance_ui.networks.quantization import KeptQuantized, write_quantized
 from photoenhance_ui.networks.upscalers import compile_upscaler, quantized_beside
 from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
 
@@ -18,10 +18,10 @@ def quantize(weights: Path) -> Path:
     """Write the convolutions of ``weights`` in 8 bits beside them; gives the file."""
     upscaler = compile_upscaler(Installed(BUILTIN, weights), None)
     assert upscaler is not None
-    made = quantized(upscaler.in_torch(0.0), calibration_crops(upscaler))
+    made = KeptQuantized(fitted(upscaler, 0.0), {"fingerprint": upscaler.fingerprint})
     target = quantized_beside(weights)
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_quantized(target, KeptQuantized(made, {"fingerprint": upscaler.fingerprint}))
+    write_quantized(target, made)
     return target
 
 

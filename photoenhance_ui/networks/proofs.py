@@ -217,13 +217,14 @@ def _quantized(upscaler: CompiledUpscaler, denoise: float) -> Quantized:
         kept = read_quantized(upscaler.quantized_file)
         if kept is not None and kept.told.get("fingerprint") == upscaler.fingerprint:
             return kept.convolutions
-    return quantized(upscaler.in_torch(denoise), calibration_crops(upscaler))
+    return fitted(upscaler, denoise)
 
 
-def calibration_crops(upscaler: CompiledUpscaler) -> list[Picture]:
-    """Other pieces than those that prove a form."""
+def fitted(upscaler: CompiledUpscaler, denoise: float) -> Quantized:
+    """All convolutions in 8 bits, worked out on other pieces than those that prove a form."""
     is_costly = upscaler.operations_per_pixel > COSTLY_OPERATIONS
-    return crops(CALIBRATION_CROPS, 1, CALIBRATION_PX // (2 if is_costly else 1))
+    pictures = crops(CALIBRATION_CROPS, 1, CALIBRATION_PX // (2 if is_costly else 1))
+    return quantized(upscaler.in_torch(denoise), pictures)
 
 
 def likeness_db(
