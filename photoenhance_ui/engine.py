@@ -6,8 +6,11 @@ crosses it pickles, because a cluster's replica will offer the same.
 """
 
 import logging
+import os
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -58,6 +61,8 @@ log = logging.getLogger(__name__)
 LARGE_PIXELS = 30_000_000
 """From results of this size on, networks make room for them when their part is done."""
 LAST_EVENTS = (Rendered, Failed, Cancelled)
+LEAST_URGENT = 19
+"""The niceness of a thread that takes what the lane leaves of the processors."""
 
 
 class _TilesTooLarge(Exception):
@@ -116,12 +121,14 @@ class Engine:
         self._settings = settings
         self._jobs: dict[str, _Job] = {}
         self._working: set[str] = set()
+        self._preparing: set[str] = set()
         self._scheduler = Scheduler()
         facts = networks.facts()
         self._at_once = AtOnce(facts.tiles_at_once, facts.faces_at_once)
         self._lane = Lane(networks.run, self._at_once, self._taken)
         self._closed = False
         self._changed = threading.Condition()
+        self._aside = ThreadPoolExecutor(1, "engine-aside", _let_others_go_first)
         self._arriving = threading.Lock()
         self._thread = threading.Thread(target=self._work, name="engine-lane", daemon=True)
         self._thread.start()
@@ -163,13 +170,13 @@ class Engine:
             if job is None:
                 return
             job.cancelled.set()
-            if self._scheduler.remove(job.owner, job.id):
+            if self._scheduler.remove(job.owner, job.id) or self._leave_preparing(job):
                 job.events.put(Cancelled())
 
     def facts(self) -> EngineFacts:
         """What is installed and running, and how many photos there are."""
         with self._changed:
-            working, waiting = len(self._working), len(self._scheduler)
+            working, waiting = len(self._working), len(self._scheduler) + len(self._preparing)
         return replace(self._networks.facts(), photos_working=working, photos_waiting=waiting)
 
     def networks_arrived(self) -> None:
@@ -183,19 +190,57 @@ class Engine:
             self._closed = True
             for job in self._jobs.values():
                 job.cancelled.set()
+                if self._leave_preparing(job):
+                    job.events.put(_stopped())
             self._changed.notify_all()
+        self._aside.shutdown(cancel_futures=True)
         self._thread.join()
 
     def _accept(self, job: _Job) -> None:
         job.events.put(Queued())
-        cost = operations(job.photo.size, job.choice, job.request, self._networks.facts())
         with self._changed:
             if self._closed:
                 job.events.put(_stopped())
                 return
             self._jobs[job.id] = job
-            self._scheduler.add(job.owner, job.id, cost)
-            self._changed.notify_all()
+            if is_ready(job.request, job.choice, self._networks):
+                self._schedule(job)
+            else:
+                self._preparing.add(job.id)
+                self._aside.submit(self._prepare, job)
+
+    def _schedule(self, job: _Job) -> None:
+        cost = operations(job.photo.size, job.choice, job.request, self._networks.facts())
+        self._scheduler.add(job.owner, job.id, cost)
+        self._changed.notify_all()
+
+    def _prepare(self, job: _Job) -> None:
+        """Measure the photo's network, for up to minutes: beside the lane, so that no other waits.
+
+        Whatever goes wrong, this photo alone has failed.
+        """
+        if job.cancelled.is_set():
+            return
+        job.events.put(Progress(Stage.PREPARING))
+        try:
+            self._networks.runs_fast(job.choice.upscaler, job.request.denoise)
+            failed = None
+        except Exception as error:  # noqa: BLE001 - isolates one photo from all others
+            failed = failed_by(error, log, f"job={job.id}")
+        with self._changed:
+            if not self._leave_preparing(job):
+                return
+            if failed is None:
+                self._schedule(job)
+            else:
+                job.events.put(failed)
+
+    def _leave_preparing(self, job: _Job) -> bool:
+        """Take it out of those that are prepared; False where it is none of them (any more)."""
+        with self._changed:
+            was_preparing = job.id in self._preparing
+            self._preparing.discard(job.id)
+            return was_preparing
 
     def _next(self) -> Carried | None:
         """The next photo in front, or None once the engine is closed and nobody waits."""
@@ -350,12 +395,25 @@ class Engine:
 def plan_for(size: Size, request: Request, choice: Choice, networks: Networks) -> Plan:
     """The plan of a photo of this size, in the fast form where it is wanted and proven."""
     facts = networks.facts()
-    runs_fast = (
-        choice.upscaler in facts.upscalers
-        and wants_fast(request, facts)
-        and networks.runs_fast(choice.upscaler, request.denoise)
-    )
+    may_be_fast = _may_be_fast(request, choice, facts)
+    runs_fast = may_be_fast and networks.runs_fast(choice.upscaler, request.denoise)
     return make_plan(size, request, choice, facts, runs_fast=runs_fast)
+
+
+def is_ready(request: Request, choice: Choice, networks: Networks) -> bool:
+    """Whether a plan can be made at once; False where a fast form must be measured before."""
+    may_be_fast = _may_be_fast(request, choice, networks.facts())
+    return not may_be_fast or networks.is_measured(choice.upscaler, request.denoise)
+
+
+def _may_be_fast(request: Request, choice: Choice, facts: EngineFacts) -> bool:
+    return choice.upscaler in facts.upscalers and wants_fast(request, facts)
+
+
+def _let_others_go_first() -> None:
+    """Lower the urgency of this thread and of those that it starts."""
+    if sys.platform == "linux":  # elsewhere it would be that of the whole program
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LEAST_URGENT)
 
 
 def _driven(

@@ -35,6 +35,7 @@ class Stage(StrEnum):
 
     READING = "reading"
     WAITING = "waiting"
+    PREPARING = "preparing"
     FINDING_FACES = "finding faces"
     RESTORING_FACES = "restoring faces"
     ENLARGING = "enlarging"

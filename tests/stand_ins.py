@@ -45,6 +45,9 @@ class StandInNetworks:
     def runs_fast(self, upscaler: str, denoise: float) -> bool:
         return upscaler == BUILTIN
 
+    def is_measured(self, upscaler: str, denoise: float) -> bool:
+        return True
+
     def run(self, work: Work, precision: str) -> Any:
         self.work.append((work.network, precision))
         self.hook(work)

@@ -221,6 +221,97 @@ def test_closing_the_engine_ends_every_photo_with_a_sentence(
     assert isinstance(last(begin(engine, "late")), Failed)
 
 
+class Measured:
+    """Stands before ``runs_fast``: it waits until it is let go on, or raises what it is given."""
+
+    def __init__(self, networks: HookedNetworks, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.error: Exception | None = None
+        self.began, self.goes_on = threading.Event(), threading.Event()
+        self.threads: list[str] = []
+        self._known: set[float] = set()
+        monkeypatch.setattr(networks, "runs_fast", self.runs_fast)
+        monkeypatch.setattr(networks, "is_measured", lambda _, denoise: denoise in self._known)
+
+    def runs_fast(self, upscaler: str, denoise: float) -> bool:
+        if denoise not in self._known:
+            self.threads.append(threading.current_thread().name)
+            self.began.set()
+            assert self.goes_on.wait(timeout=60)
+            if self.error is not None:
+                raise self.error
+            self._known.add(denoise)
+        return False
+
+
+@pytest.fixture
+def measured(networks: HookedNetworks, monkeypatch: pytest.MonkeyPatch) -> Iterator[Measured]:
+    stands = Measured(networks, monkeypatch)
+    yield stands
+    stands.goes_on.set()
+
+
+FAST = replace(REQUEST, precision=Precision.FAST)
+
+
+def test_while_a_network_is_measured_for_one_photo_others_are_done(
+    engine: Engine, measured: Measured
+) -> None:
+    asks = Background(begin(engine, "asks", request=FAST))
+    assert measured.began.wait(timeout=60)
+    exact = replace(REQUEST, precision=Precision.EXACT)
+    assert isinstance(last(begin(engine, "another's", owner="another", request=exact)), Rendered)
+    assert [type(event) for event in asks.events] == [Queued, Progress]
+    assert asks.events[1] == Progress(Stage.PREPARING)
+    assert engine.facts().photos_waiting == 1
+    measured.goes_on.set()
+    assert isinstance(asks.last(), Rendered)
+    assert isinstance(last(begin(engine, "later", request=FAST)), Rendered)
+    assert measured.threads == ["engine-aside_0"]
+
+
+def test_a_photo_whose_network_is_measured_is_cancelled_at_once(
+    engine: Engine, measured: Measured
+) -> None:
+    asks = Background(begin(engine, "asks", request=FAST))
+    behind = Background(begin(engine, "behind", request=FAST))
+    assert measured.began.wait(timeout=60)
+    for name, job in (("asks", asks), ("behind", behind)):
+        engine.cancel(name)
+        assert isinstance(job.last(), Cancelled)
+    assert engine.facts().photos_waiting == 0
+    measured.goes_on.set()
+    assert isinstance(last(begin(engine, "later", request=FAST)), Rendered)
+
+
+def test_a_network_that_cannot_be_measured_fails_its_photo_alone(
+    engine: Engine, measured: Measured
+) -> None:
+    measured.error = NetworkFailed("It gave nothing.")
+    measured.goes_on.set()
+    failed = last(begin(engine, "asks", request=FAST))
+    assert isinstance(failed, Failed)
+    assert failed.reason == "It gave nothing."
+    measured.error = None
+    assert isinstance(last(begin(engine, "later", request=FAST)), Rendered)
+
+
+def test_closing_ends_photos_whose_network_is_measured(
+    networks: HookedNetworks, settings: Settings, measured: Measured
+) -> None:
+    engine = Engine(networks, settings)
+    jobs = [Background(begin(engine, str(n), request=FAST)) for n in range(2)]
+    assert measured.began.wait(timeout=60)
+    closing = threading.Thread(target=engine.close)
+    closing.start()
+    for job in jobs:
+        failed = job.last()
+        assert isinstance(failed, Failed)
+        assert failed.code == "engine_stopped"
+    measured.goes_on.set()
+    closing.join(timeout=60)
+    assert not closing.is_alive()
+
+
 def test_open_engine_has_the_built_in_network_in_an_empty_folder(tmp_path: Path) -> None:
     with open_engine(Settings(device="cpu", offline=True, weights_dir=tmp_path)) as engine:
         assert "builtin" in engine.facts().upscalers

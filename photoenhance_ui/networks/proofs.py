@@ -91,7 +91,7 @@ class Proofs:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._known: dict[str, Proof] = {}
-        self._measuring = threading.Lock()
+        self._measuring: dict[str, threading.Lock] = {}
 
     def of_upscaler(self, upscaler: CompiledUpscaler, denoise: float) -> Proof:
         """The proof of the network's fast form; measured now where it never was."""
@@ -122,7 +122,9 @@ class Proofs:
         kind = "bf16" if has_bfloat16() else "f32"
         key = f"{key}-{kind}-v{VERSION}-{ov.__version__.partition('-')[0]}"
         path = self._folder / f"{key}.safetensors"
-        with self._measuring:
+        if (known := self._known.get(key)) is not None:
+            return known
+        with self._measuring.setdefault(key, threading.Lock()):  # nobody waits for another's
             known = self._known.get(key) or _read(path)
             if known is None:
                 with errors_told(name):

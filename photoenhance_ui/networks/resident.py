@@ -67,7 +67,7 @@ class Networks:
         self._loaded: dict[_Key, Any] = {}
         self._proofs = Proofs(settings.cache_dir / "proofs")
         self._proven: dict[tuple[str, float], bool] = {}
-        self._proving = threading.Lock()
+        self._proving: dict[tuple[str, float], threading.Lock] = {}
         self._loading = threading.RLock()  # a fast form is made from the exact one
         self._installed: dict[str, Installed] = {}
         self._facts = self._facts_of({}, {})
@@ -97,16 +97,21 @@ class Networks:
     def runs_fast(self, upscaler: str, denoise: float) -> bool:
         """Whether an installed upscaler has a fast form here that is proven.
 
-        Measured when it is first asked for, which takes some seconds, and then known.
+        Measured when it is first asked for, which takes seconds to minutes, and then known.
         """
         exact = self._network(Role.UPSCALER, upscaler, Precision.EXACT.value)
-        key = (upscaler, denoise if exact.is_blended else 0.0)
+        key = _proven_key(exact, denoise)
         if (known := self._proven.get(key)) is not None:
             return known
-        with self._proving:
-            if key not in self._proven:
-                self._proven[key] = self._prove(exact, denoise)
-            return self._proven[key]
+        with self._proving.setdefault(key, threading.Lock()):
+            if (known := self._proven.get(key)) is None:
+                known = self._proven[key] = self._prove(exact, denoise)
+            return known
+
+    def is_measured(self, upscaler: str, denoise: float) -> bool:
+        """Whether ``runs_fast`` answers at once."""
+        exact = self._loaded.get(_Key(Role.UPSCALER, upscaler, Precision.EXACT.value))
+        return exact is not None and _proven_key(exact, denoise) in self._proven
 
     def _prove(self, exact: Upscaler, denoise: float) -> bool:
         if isinstance(exact, CompiledUpscaler):
@@ -316,6 +321,10 @@ def _fast_in_torch(role: Role, found: Installed, exact: Any, placement: Placemen
     except NetworkFailed:  # not every GPU computes in bfloat16
         log.warning("fast_form_failed name=%s", found.name)
         return exact
+
+
+def _proven_key(upscaler: Upscaler, denoise: float) -> tuple[str, float]:
+    return upscaler.name, denoise if upscaler.is_blended else 0.0
 
 
 def _companion(found: Installed, installed: Mapping[str, Installed]) -> Installed | None:
