@@ -14,7 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -32,14 +32,12 @@ from photoenhance_ui.enhancer import blend
 from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.plan import choose_networks
-from photoenhance_ui.request import Request
+from photoenhance_ui.request import Precision, Request
 from photoenhance_ui.settings import PROJECT_DIR, Settings, parse_settings
 from photoenhance_ui.weights import installed
 from tests.driver import enhanced
 
 RESULTS = PROJECT_DIR / "benchmarks" / "results"
-FORM_OF_WAY = {"exact": "exact", "fast": "bfloat16", "8 bits": "8 bits", "default": "8 bits"}
-"""The upscaler's; the default's as general-x4v3 passes."""
 UPSCALER_STAGE = f"{Role.UPSCALER.value}: "
 Seconds = dict[str, float]
 
@@ -51,6 +49,8 @@ class Profile:
     seconds: Seconds
     operations: float
     """Of the upscaler; a multiply-add is two."""
+    form: str
+    """In which the upscaler ran."""
 
 
 class Clock:
@@ -108,7 +108,9 @@ def profiled(path: Path, networks: Networks, request: Request, settings: Setting
             keep_metadata=request.keep_metadata, stem="result",
             provenance=Provenance(plan.networks, plan.scale, plan.face_strength),
         )  # fmt: skip
-    return Profile(dict(clock.seconds), clock.operations)
+    is_fast = plan.precision == Precision.FAST
+    form = networks.fast_form(plan.upscaler, request.denoise) if is_fast else None
+    return Profile(dict(clock.seconds), clock.operations, form or Precision.EXACT.value)
 
 
 def medians(runs: Sequence[Profile]) -> Profile:
@@ -116,7 +118,8 @@ def medians(runs: Sequence[Profile]) -> Profile:
     stages = runs[0].seconds
     middle = {stage: median(run.seconds.get(stage, 0.0) for run in runs) for stage in stages}
     in_order = sorted(middle.items(), key=lambda pair: -pair[1])
-    return Profile({stage: round(taken, 4) for stage, taken in in_order}, runs[0].operations)
+    seconds = {stage: round(taken, 4) for stage, taken in in_order}
+    return replace(runs[0], seconds=seconds)
 
 
 def gops(profile: Profile) -> float:
@@ -171,14 +174,15 @@ def of_all_ways(data: Path, runs: int) -> dict[str, Any]:
 
 
 def _told(photo: str, way: str, profile: Profile, peaks: Mapping[str, float]) -> dict[str, Any]:
-    form = FORM_OF_WAY[way]
+    # Where the last convolutions stay wider, the share is that of 8 bits.
+    peak = next(peaks[form] for form in FORMS if profile.form.startswith(form))
     return {
         "photo": photo,
         "way": way,
         "seconds": profile.seconds,
-        "upscaler_form": form,
+        "upscaler_form": profile.form,
         "upscaler_gops": gops(profile),
-        "upscaler_share_of_peak": round(gops(profile) / peaks[form], 3),
+        "upscaler_share_of_peak": round(gops(profile) / peak, 3),
     }
 
 

@@ -8,7 +8,8 @@ detector are the real ones of ``--data``. Random weights cannot prove a fast for
 to take bfloat16 in ``fast``, and 8 bits in ``8 bits``, which is what its real file gives where it
 passes that gate. The forms that were proven are written beside the figures. A ratio is given only
 where the exact result is at least 45 dB like the reference's. Also: how soon the first photo of a
-batch comes, and how long those of three people wait.
+batch comes, and how long those of three people wait. ``--parts large`` takes photos of 12 and 24
+megapixels, for which the reference needs the better part of an hour: once, and as by default alone.
 """
 
 import argparse
@@ -29,6 +30,7 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 from skimage import data as sample_photos
+from skimage.io import imread
 
 from benchmarks import reference
 from benchmarks.memory import photo_of
@@ -60,7 +62,10 @@ FACE_PHOTOS = {
     2: "two-faces-700x464.jpg",
     3: "three-faces-783x1146.png",
 }
-LARGE_MEGAPIXELS, LARGE_RUNS = 1.5, 1
+RARE_MEGAPIXELS, RARE_RUNS = 1.5, 1
+"""From this size on a photo takes minutes, so one run must do."""
+LARGE_MEGAPIXELS, LARGE_WAYS, MIDDLE_PX = (12.0, 24.0), ("reference", "default"), 512
+PARTS = ("photos", "waiting", "large")
 BATCH_SIZE, BATCH_SIDE_PX = 20, 256
 
 Way = Callable[[Photo], np.ndarray[Any, Any]]
@@ -77,6 +82,7 @@ class Case:
     """Multiply-adds of the exact way, as planned."""
     seconds: dict[str, list[float]] = field(default_factory=dict)
     exact_db: float = 0.0
+    """Likeness of the exact result to the reference's; of large photos, that of their middles."""
 
     @property
     def ratios(self) -> dict[str, float]:
@@ -104,8 +110,10 @@ class Case:
         """Seconds within which 95 of 100 runs were done."""
         return {w: round(float(np.percentile(t, 95)), 3) for w, t in self.seconds.items()}
 
-    def share_of_peak(self, peak_gflops: float) -> float:
-        """GFLOP/s of the exact way to the machine's; a multiply-add counts two."""
+    def share_of_peak(self, peak_gflops: float) -> float | None:
+        """GFLOP/s of the exact way, where it ran, to the machine's; a multiply-add counts two."""
+        if "exact" not in self.seconds:
+            return None
         return round(2 * self.operations / median(self.seconds["exact"]) / 1e9 / peak_gflops, 3)
 
 
@@ -161,11 +169,13 @@ def photos_of(data: Path) -> list[tuple[int, Photo]]:
     for faces, name in FACE_PHOTOS.items():
         with Image.open(data / "photos" / name) as image:
             photos.append((faces, Photo(np.asarray(image.convert("RGB")).copy(), name, "PNG")))
+    return [*photos, (1, _large(RARE_MEGAPIXELS))]
+
+
+def _large(megapixels: float) -> Photo:
     with tempfile.TemporaryDirectory() as folder:
-        path = photo_of(LARGE_MEGAPIXELS, Path(folder) / "large.jpg")
-        with Image.open(path) as image:
-            photos.append((1, Photo(np.asarray(image).copy(), "large", "PNG")))
-    return photos
+        path = photo_of(megapixels, Path(folder) / "large.jpg")
+        return Photo(imread(path), "large", "PNG")
 
 
 def measured(photo: Photo, faces: int, ways: Mapping[str, Way], runs: int) -> Case:
@@ -178,8 +188,24 @@ def measured(photo: Photo, faces: int, ways: Mapping[str, Way], runs: int) -> Ca
             began = time.perf_counter()
             results[name] = ways[name](photo)
             case.seconds.setdefault(name, []).append(round(time.perf_counter() - began, 3))
-    case.exact_db = round(min(99.0, psnr(results["exact"], results["reference"])), 2)
+    if "exact" in results:
+        case.exact_db = _likeness_db(results["exact"], results["reference"])
     return case
+
+
+def measured_large(megapixels: float, ways: Mapping[str, Way]) -> Case:
+    """Once, in few ways; the exact result of the photo's middle held to the reference's."""
+    photo = _large(megapixels)
+    case = measured(photo, 1, {way: ways[way] for way in LARGE_WAYS}, RARE_RUNS)
+    top, left = ((side - MIDDLE_PX) // 2 for side in photo.pixels.shape[:2])
+    middle = np.ascontiguousarray(photo.pixels[top : top + MIDDLE_PX, left : left + MIDDLE_PX])
+    part = replace(photo, pixels=middle)
+    case.exact_db = _likeness_db(ways["exact"](part), ways["reference"](part))
+    return case
+
+
+def _likeness_db(ours: np.ndarray[Any, Any], theirs: np.ndarray[Any, Any]) -> float:
+    return round(min(99.0, psnr(ours, theirs)), 2)
 
 
 def _operations(photo: Photo, faces: int) -> float:
@@ -257,11 +283,11 @@ def table(cases: Sequence[Case]) -> str:
     heads = ("photo", "faces", *WAYS, "exact to reference")
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for case in cases:
-        cells = [f"{median(case.seconds['reference']):.1f} s"]
-        for way in WAYS[1:]:
-            ratio = case.ratios.get(way)
+        cells = []
+        for way in WAYS:
+            ratio, seconds = case.ratios.get(way), case.seconds.get(way)
             times = f" ({ratio:.1f}x)" if ratio is not None else ""
-            cells.append(f"{median(case.seconds[way]):.1f} s{times}")
+            cells.append(f"{median(seconds):.1f} s{times}" if seconds else "")
         lines.append(
             f"| {case.photo} {case.size} | {case.faces} | {' | '.join(cells)} "
             f"| {case.exact_db:.1f} dB |"
@@ -269,15 +295,16 @@ def table(cases: Sequence[Case]) -> str:
     return "\n".join(lines)
 
 
-def plot(cases: Sequence[Case], path: Path) -> None:
-    """Seconds for each photo and way, on a logarithmic axis."""
-    figure = Figure(figsize=(8, 4), layout="constrained")
+def plot(cases: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Seconds for each photo and way, as they are kept, on a logarithmic axis."""
+    figure = Figure(figsize=(9, 4), layout="constrained")
     axes = figure.subplots()
     for index, way in enumerate(WAYS):
-        places = [number + 0.2 * (index - 1.5) for number in range(len(cases))]
-        axes.bar(places, [median(case.seconds[way]) for case in cases], width=0.18, label=way)
+        ran = [(number, case) for number, case in enumerate(cases) if way in case["seconds"]]
+        places = [number + 0.16 * (index - 2) for number, _ in ran]
+        axes.bar(places, [median(case["seconds"][way]) for _, case in ran], width=0.15, label=way)
     axes.set(yscale="log", ylabel="seconds", xticks=range(len(cases)))
-    axes.set_xticklabels([f"{case.faces} faces\n{case.size}" for case in cases])
+    axes.set_xticklabels([f"{case['faces']} faces\n{case['size']}" for case in cases])
     axes.legend()
     figure.savefig(path, dpi=120)
 
@@ -288,7 +315,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with photos and weights")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--out", type=Path, default=RESULTS)
-    parser.add_argument("--waiting", action="store_true", help="measure only how long people wait")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS[:2])
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -302,22 +329,36 @@ def main(arguments: Sequence[str] | None = None) -> None:
         warm = Photo(np.ascontiguousarray(sample_photos.astronaut()[:96, :96]), "warm", "PNG")
         for way in ways.values():
             way(warm)
-        peak, cases = peak_gflops(), []
-        for faces, photo in [] if given.waiting else photos_of(given.data):
-            is_large = photo.size.pixels >= LARGE_MEGAPIXELS * 1e6
-            cases.append(measured(photo, faces, ways, LARGE_RUNS if is_large else given.runs))
-            print(table(cases[-1:]).splitlines()[-1], flush=True)
-        forms = _forms(settings)
-        waiting = {
-            "first_of_a_batch": first_of_a_batch(networks, settings, given.runs),
-            "first_of_three_people": first_of_three_people(networks, settings),
+        peak = peak_gflops()
+        measure: Mapping[str, Callable[[], dict[str, Any]]] = {
+            "photos": lambda: _photos(given.data, ways, given.runs, peak),
+            "waiting": lambda: {
+                "first_of_a_batch": first_of_a_batch(networks, settings, given.runs),
+                "first_of_three_people": first_of_three_people(networks, settings),
+            },
+            "large": lambda: {"large": _larges(ways, peak)},
         }
-    print(table(cases), json.dumps(waiting, indent=1), sep="\n")
-    if given.waiting:
-        kept = json.loads((given.out / "speed.json").read_text())
-        (given.out / "speed.json").write_text(json.dumps(kept | waiting, indent=1) + "\n")
-        return
-    _write(given.out, cases, {"forms": forms, **waiting}, peak, given.runs)
+        for part in given.parts:
+            figures = measure[part]() | ({"forms": _forms(settings)} if part == "photos" else {})
+            print(json.dumps(figures, indent=1), flush=True)
+            _keep(given.out, figures)
+
+
+def _photos(data: Path, ways: Mapping[str, Way], runs: int, peak: float) -> dict[str, Any]:
+    cases = []
+    for faces, photo in photos_of(data):
+        is_rare = photo.size.pixels >= RARE_MEGAPIXELS * 1e6
+        cases.append(measured(photo, faces, ways, RARE_RUNS if is_rare else runs))
+        print(table(cases[-1:]).splitlines()[-1], flush=True)
+    return _told(cases, peak, runs)
+
+
+def _larges(ways: Mapping[str, Way], peak: float) -> dict[str, Any]:
+    cases = []
+    for megapixels in LARGE_MEGAPIXELS:
+        cases.append(measured_large(megapixels, ways))
+        print(table(cases[-1:]).splitlines()[-1], flush=True)
+    return _told(cases, peak, RARE_RUNS)
 
 
 def _networks(settings: Settings, of_x2plus: Proof) -> Networks:
@@ -347,14 +388,12 @@ def _forms(settings: Settings) -> list[dict[str, Any]]:
     ]
 
 
-def _write(
-    folder: Path, cases: Sequence[Case], more: dict[str, Any], peak: float, runs: int
-) -> None:
+def _told(cases: Sequence[Case], peak: float, runs: int) -> dict[str, Any]:
+    """With the machine and the commit, for parts are measured at different times."""
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     )
-    content = {
-        "benchmark": "speed",
+    return {
         "commit": commit.stdout.strip() or None,
         "machine": {"device": "cpu", "threads": torch.get_num_threads(), "peak_gflops": peak},
         "versions": {"torch": str(torch.__version__), "openvino": openvino.__version__},
@@ -370,11 +409,17 @@ def _write(
             }
             for case in cases
         ],
-        **more,
     }
+
+
+def _keep(folder: Path, figures: dict[str, Any]) -> None:
+    """Put a part's figures in the place of its earlier ones."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "speed.json").write_text(json.dumps(content, indent=1) + "\n")
-    plot(cases, folder / "speed.png")
+    path = folder / "speed.json"
+    before = json.loads(path.read_text()) if path.exists() else {}
+    kept = before | {"benchmark": "speed"} | figures
+    path.write_text(json.dumps(kept, indent=1) + "\n")
+    plot([*kept.get("cases", ()), *kept.get("large", {}).get("cases", ())], folder / "speed.png")
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ class Networks:
         self._device = find_device(settings.device)
         self._loaded: dict[_Key, Any] = {}
         self._proofs = Proofs(settings.cache_dir / "proofs")
-        self._proven: dict[tuple[str, float], bool] = {}
+        self._proven: dict[tuple[str, float], str | None] = {}
         self._proving: dict[tuple[str, float], threading.Lock] = {}
         self._loading = threading.RLock()  # a fast form is made from the exact one
         self._installed: dict[str, Installed] = {}
@@ -95,38 +95,41 @@ class Networks:
         self._facts = facts
 
     def runs_fast(self, upscaler: str, denoise: float) -> bool:
-        """Whether an installed upscaler has a fast form here that is proven.
+        """Whether an installed upscaler has a fast form here that is proven."""
+        return self.fast_form(upscaler, denoise) is not None
+
+    def fast_form(self, upscaler: str, denoise: float) -> str | None:
+        """The fastest form of an installed upscaler that is proven here; None where there is none.
 
         Measured when it is first asked for, which takes seconds to minutes, and then known.
         """
         exact = self._network(Role.UPSCALER, upscaler, Precision.EXACT.value)
         key = _proven_key(exact, denoise)
-        if (known := self._proven.get(key)) is not None:
-            return known
-        with self._proving.setdefault(key, threading.Lock()):
-            if (known := self._proven.get(key)) is None:
-                known = self._proven[key] = self._prove(exact, denoise)
-            return known
+        if key not in self._proven:
+            with self._proving.setdefault(key, threading.Lock()):
+                if key not in self._proven:
+                    self._proven[key] = self._prove(exact, denoise)
+        return self._proven[key]
 
     def is_measured(self, upscaler: str, denoise: float) -> bool:
-        """Whether ``runs_fast`` answers at once."""
+        """Whether the fast form is told at once."""
         exact = self._loaded.get(_Key(Role.UPSCALER, upscaler, Precision.EXACT.value))
         return exact is not None and _proven_key(exact, denoise) in self._proven
 
-    def _prove(self, exact: Upscaler, denoise: float) -> bool:
+    def _prove(self, exact: Upscaler, denoise: float) -> str | None:
         if isinstance(exact, CompiledUpscaler):
-            return self._proofs.of_upscaler(exact, denoise).passed
+            return self._proofs.of_upscaler(exact, denoise).form
         if self._device.type == "cpu":  # a person's own: torch gains nothing from 16 bits there
-            return False
+            return None
         fast = self._network(Role.UPSCALER, exact.name, Precision.FAST.value)
         try:
             with errors_told(exact.name):
                 mean_db, worst_db = likeness_db(exact, fast, denoise, crops(SELF_TEST_CROPS, 2))
         except NetworkFailed:  # values that are no picture
-            return False
+            return None
         log.info("fast_form_measured name=%s mean_db=%.1f worst_db=%.1f", exact.name, mean_db,
                  worst_db)  # fmt: skip
-        return is_near(mean_db, worst_db)
+        return "16 bits" if is_near(mean_db, worst_db) else None
 
     def run(self, work: Work, precision: str) -> Any:
         """What the named network gives for the inputs; MemoryExhausted or NetworkFailed."""
