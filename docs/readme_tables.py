@@ -152,7 +152,7 @@ def speed_benchmark() -> str:
 
     def cell(case: dict[str, Any], way: str) -> str:
         if way not in case["seconds"]:
-            return ""
+            return "–"
         ratio = case["ratios"].get(way)
         told = f" ({ratio:.1f} times as fast)" if ratio is not None else ""
         return f"{median(case['seconds'][way]):.1f} s{told}"
@@ -166,9 +166,9 @@ def speed_benchmark() -> str:
         (
             _table(("photo", *SPEED_WAYS), rows),
             "",
-            f"Medians of {result['runs']} interleaved runs, one from 1.5 megapixels on, at scale "
-            f"2, resident and warm, on {machine['threads']} CPU threads that reach "
-            f"{machine['peak_gflops']:.0f} GFLOP/s at best. The first of {first['photos']} photos "
+            f"Medians of {result['runs']} interleaved runs, one from 1.5 megapixels on (the "
+            f"largest by default alone), at scale 2, resident and warm, on {machine['threads']} "
+            f"CPU threads that reach {machine['peak_gflops']:.0f} GFLOP/s at best. The first of {first['photos']} photos "
             f"came {first['first_to_lone']:.2f} times as late as a lone one.",
         )
     )
