@@ -169,7 +169,8 @@ def speed_benchmark() -> str:
             f"Medians of {result['runs']} interleaved runs, one from 1.5 megapixels on (the "
             f"largest by default alone), at scale 2, resident and warm, on {machine['threads']} "
             f"CPU threads that reach {machine['peak_gflops']:.0f} GFLOP/s at best. The first of "
-            f"{first['photos']} photos came {first['first_to_lone']:.2f} times as late as a lone one.",
+            f"{first['photos']} photos came {first['first_to_lone']:.2f} times as late as a lone "
+            f"one.",
         )
     )
 
