@@ -61,7 +61,7 @@ log = logging.getLogger(__name__)
 LARGE_PIXELS = 30_000_000
 """From results of this size on, networks make room for them when their part is done."""
 LAST_EVENTS = (Rendered, Failed, Cancelled)
-LEAST_URGENT = 19
+LESS_URGENT = 10
 """The niceness of a thread that takes what the lane leaves of the processors."""
 
 
@@ -413,7 +413,7 @@ def _may_be_fast(request: Request, choice: Choice, facts: EngineFacts) -> bool:
 def _let_others_go_first() -> None:
     """Lower the urgency of this thread and of those that it starts."""
     if sys.platform == "linux":  # elsewhere it would be that of the whole program
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LEAST_URGENT)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LESS_URGENT)
 
 
 def _driven(
