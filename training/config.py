@@ -13,15 +13,6 @@ class Architecture:
 
 
 @dataclass(frozen=True)
-class Wear:
-    """Ranges of what happens to a photo as most are: blur, on the large picture; noise; JPEG."""
-
-    blur_sigma_px: tuple[float, float]
-    noise_sigma: tuple[float, float]
-    quality: tuple[int, int]
-
-
-@dataclass(frozen=True)
 class Degradation:
     """How a sharp photo becomes a bad one; probabilities 0..1, sigmas in pixels or levels.
 
@@ -30,15 +21,11 @@ class Degradation:
     """
 
     clean: float = 0.18
-    ordinary: float = 0.6
-    """The share that is worn as most photos are: by one of the following, and no more."""
-    wears: tuple[tuple[Wear, float], ...] = (
-        (Wear((0.0, 2.4), (0.0, 10.0), (45, 92)), 0.25),  # anything between
-        (Wear((0.8, 1.2), (3.0, 5.0), (70, 80)), 0.375),  # stored once, with care
-        (Wear((1.8, 2.2), (7.0, 9.0), (45, 55)), 0.375),  # a soft lens, little light, much JPEG
-    )
-    """With their probabilities. Strong blur looks like a soft subject: only who has seen it come
-    together with noise and compression dares to undo it."""
+    ordinary: float = 0.5
+    """The share that is worn as most photos are: all of the ``ordinary_`` below, and no more."""
+    ordinary_blur_sigma_px: tuple[float, float] = (0.0, 2.4)
+    ordinary_noise_sigma: tuple[float, float] = (0.0, 10.0)
+    ordinary_quality: tuple[int, int] = (45, 92)
     area_downscale: float = 0.6
     """The share made smaller by averaging, as cameras and good software do."""
     blur: float = 0.7

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.config import Degradation, Wear
+from training.config import Degradation
 
 Picture = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -43,15 +43,13 @@ def _ordinary(
     picture: Floats, size: tuple[int, int], how: Degradation, chance: np.random.Generator
 ) -> Floats:
     """A little soft, averaged down, with fine noise in colour, and a JPEG."""
-    wears, weights = zip(*how.wears, strict=True)
-    wear: Wear = wears[int(chance.choice(len(wears), p=weights))]
-    sigma = chance.uniform(*wear.blur_sigma_px)
+    sigma = chance.uniform(*how.ordinary_blur_sigma_px)
     if sigma > NO_BLUR_PX:
         picture = _floats(cv2.GaussianBlur(picture, (0, 0), sigma))
     picture = _floats(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
     noise = chance.standard_normal(picture.shape, dtype=np.float32)
-    picture = picture + np.float32(chance.uniform(*wear.noise_sigma)) * noise
-    return _as_jpeg(picture, int(chance.integers(*wear.quality, endpoint=True)))
+    picture = picture + np.float32(chance.uniform(*how.ordinary_noise_sigma)) * noise
+    return _as_jpeg(picture, int(chance.integers(*how.ordinary_quality, endpoint=True)))
 
 
 def rounded(picture: Floats) -> Picture:
