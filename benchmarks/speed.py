@@ -33,13 +33,14 @@ from skimage import data as sample_photos
 from skimage.io import imread
 
 from benchmarks import reference
-from benchmarks.memory import photo_of
+from benchmarks.memory import forget_peak, photo_of, resident_mb
 from benchmarks.parity import psnr
 from benchmarks.peak import peak_gflops
 from photoenhance_ui.catalogue import by_name
 from photoenhance_ui.engine import Engine, plan_for
 from photoenhance_ui.enhancer import blend
 from photoenhance_ui.events import Rendered, Started
+from photoenhance_ui.memory import give_back_freed
 from photoenhance_ui.networks.compiled import CompiledUpscaler, has_bfloat16
 from photoenhance_ui.networks.proofs import Proof, Proofs, crops
 from photoenhance_ui.networks.quantization import quantized
@@ -81,6 +82,8 @@ class Case:
     operations: float
     """Multiply-adds of the exact way, as planned."""
     seconds: dict[str, list[float]] = field(default_factory=dict)
+    most_mb: dict[str, float] = field(default_factory=dict)
+    """Memory that a run took at most, beyond what was resident before it: not its networks."""
     exact_db: float = 0.0
     """Likeness of the exact result to the reference's; of large photos, that of their middles."""
 
@@ -185,9 +188,13 @@ def measured(photo: Photo, faces: int, ways: Mapping[str, Way], runs: int) -> Ca
     for run in range(runs):
         turn = run % len(ways)
         for name in (*list(ways)[turn:], *list(ways)[:turn]):
-            began = time.perf_counter()
+            give_back_freed()
+            forget_peak()
+            resident, began = resident_mb(), time.perf_counter()
             results[name] = ways[name](photo)
             case.seconds.setdefault(name, []).append(round(time.perf_counter() - began, 3))
+            took_mb = round(resident_mb("VmHWM") - resident, 1)
+            case.most_mb[name] = max(took_mb, case.most_mb.get(name, 0.0))
     if "exact" in results:
         case.exact_db = _likeness_db(results["exact"], results["reference"])
     return case
