@@ -83,7 +83,8 @@ class Case:
     """Multiply-adds of the exact way, as planned."""
     seconds: dict[str, list[float]] = field(default_factory=dict)
     most_mb: dict[str, float] = field(default_factory=dict)
-    """Memory that a run took at most, beyond what was resident before it: not its networks."""
+    """Memory that a run took at most, beyond what was resident before it: not its networks, but
+    for the first photo with a face, for which ours are compiled."""
     exact_db: float = 0.0
     """Likeness of the exact result to the reference's; of large photos, that of their middles."""
 
