@@ -17,7 +17,7 @@ import json
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -339,34 +339,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
             way(warm)
         peak = peak_gflops()
         measure: Mapping[str, Callable[[], dict[str, Any]]] = {
-            "photos": lambda: _photos(given.data, ways, given.runs, peak),
+            "photos": lambda: {
+                **_told(_cases(given.data, ways, given.runs), peak, given.runs),
+                "forms": _forms(settings),
+            },
             "waiting": lambda: {
                 "first_of_a_batch": first_of_a_batch(networks, settings, given.runs),
                 "first_of_three_people": first_of_three_people(networks, settings),
             },
-            "large": lambda: {"large": _larges(ways, peak)},
+            "large": lambda: {"large": _told(_large_cases(ways), peak, RARE_RUNS)},
         }
         for part in given.parts:
-            figures = measure[part]() | ({"forms": _forms(settings)} if part == "photos" else {})
-            print(json.dumps(figures, indent=1), flush=True)
+            figures = measure[part]()
+            if part == "waiting":
+                print(json.dumps(figures, indent=1), flush=True)
             _keep(given.out, figures)
 
 
-def _photos(data: Path, ways: Mapping[str, Way], runs: int, peak: float) -> dict[str, Any]:
-    cases = []
+def _cases(data: Path, ways: Mapping[str, Way], runs: int) -> Iterator[Case]:
     for faces, photo in photos_of(data):
         is_rare = photo.size.pixels >= RARE_MEGAPIXELS * 1e6
-        cases.append(measured(photo, faces, ways, RARE_RUNS if is_rare else runs))
-        print(table(cases[-1:]).splitlines()[-1], flush=True)
-    return _told(cases, peak, runs)
+        yield measured(photo, faces, ways, RARE_RUNS if is_rare else runs)
 
 
-def _larges(ways: Mapping[str, Way], peak: float) -> dict[str, Any]:
-    cases = []
-    for megapixels in LARGE_MEGAPIXELS:
-        cases.append(measured_large(megapixels, ways))
-        print(table(cases[-1:]).splitlines()[-1], flush=True)
-    return _told(cases, peak, RARE_RUNS)
+def _large_cases(ways: Mapping[str, Way]) -> Iterator[Case]:
+    return (measured_large(megapixels, ways) for megapixels in LARGE_MEGAPIXELS)
 
 
 def _networks(settings: Settings, of_x2plus: Proof) -> Networks:
@@ -396,8 +393,13 @@ def _forms(settings: Settings) -> list[dict[str, Any]]:
     ]
 
 
-def _told(cases: Sequence[Case], peak: float, runs: int) -> dict[str, Any]:
-    """With the machine and the commit, for parts are measured at different times."""
+def _told(measuring: Iterator[Case], peak: float, runs: int) -> dict[str, Any]:
+    """Print each as it is measured, and all; give them with the machine and the commit."""
+    cases: list[Case] = []
+    for case in measuring:
+        cases.append(case)
+        print(table([case]).splitlines()[-1], flush=True)
+    print(table(cases), flush=True)
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     )

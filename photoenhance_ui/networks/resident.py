@@ -105,11 +105,12 @@ class Networks:
         """
         exact = self._network(Role.UPSCALER, upscaler, Precision.EXACT.value)
         key = _proven_key(exact, denoise)
-        if key not in self._proven:
+        try:
+            return self._proven[key]
+        except KeyError:
             with self._proving.setdefault(key, threading.Lock()):
-                if key not in self._proven:
-                    self._proven[key] = self._prove(exact, denoise)
-        return self._proven[key]
+                form = self._proven[key] = self._proven.get(key) or self._prove(exact, denoise)
+            return form
 
     def is_measured(self, upscaler: str, denoise: float) -> bool:
         """Whether the fast form is told at once."""
