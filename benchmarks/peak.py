@@ -11,8 +11,8 @@ import openvino
 import torch
 from openvino import opset13 as opset
 
-from photoenhance_ui.networks.compiled import compiled
-from photoenhance_ui.networks.graphs import Layers, QuantizedConvolution
+from photoenhance_ui.networks.on_openvino.compiled import compiled
+from photoenhance_ui.networks.on_openvino.graphs import Layers, QuantizedConvolution
 
 FORMS = ("exact", "bfloat16", "8 bits")
 MATRIX_SIDE = 2048

@@ -30,11 +30,11 @@ from photoenhance_ui.catalogue import by_name
 from photoenhance_ui.engine import plan_for
 from photoenhance_ui.enhancer import blend
 from photoenhance_ui.geometry import Region, Size
-from photoenhance_ui.networks.device import Placement, find_device
-from photoenhance_ui.networks.finders import load_finder
 from photoenhance_ui.networks.interfaces import FoundFace
+from photoenhance_ui.networks.on_torch.finders import load_finder
+from photoenhance_ui.networks.on_torch.placement import Placement, find_device
+from photoenhance_ui.networks.on_torch.upscalers import load_upscaler
 from photoenhance_ui.networks.resident import Networks
-from photoenhance_ui.networks.upscalers import load_upscaler
 from photoenhance_ui.photo import Photo
 from photoenhance_ui.plan import choose_networks
 from photoenhance_ui.request import Precision, Request

@@ -18,8 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from photoenhance_ui.networks.basicsr_repair import repair
 from photoenhance_ui.networks.interfaces import FoundFace
+from photoenhance_ui.networks.on_torch.basicsr_repair import repair
 from photoenhance_ui.settings import Settings
 
 repair()

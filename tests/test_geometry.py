@@ -182,7 +182,7 @@ def test_the_tiles_are_those_of_the_reference(
     """The real tile_process on a picture of numbers: the network tells what it is shown."""
     import torch
 
-    from photoenhance_ui.networks.basicsr_repair import repair
+    from photoenhance_ui.networks.on_torch.basicsr_repair import repair
 
     repair()
     from realesrgan import RealESRGANer

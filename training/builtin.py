@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from photoenhance_ui.networks.basicsr_repair import repair
+from photoenhance_ui.networks.on_torch.basicsr_repair import repair
 from training.config import Architecture, Config
 from training.degrade import degrade
 from training.export import CHECKPOINT, CURVE, history, recipe_commit, write_pair

@@ -8,9 +8,9 @@ to other weights is not used.
 import argparse
 from pathlib import Path
 
-from photoenhance_ui.networks.proofs import fitted
-from photoenhance_ui.networks.quantization import KeptQuantized, write_quantized
-from photoenhance_ui.networks.upscalers import compile_upscaler, quantized_beside
+from photoenhance_ui.networks.on_openvino.proofs import fitted
+from photoenhance_ui.networks.on_openvino.quantization import KeptQuantized, write_quantized
+from photoenhance_ui.networks.on_torch.upscalers import compile_upscaler, quantized_beside
 from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
 
 

@@ -98,7 +98,7 @@ def _known(name: str) -> WeightFile:
 
 
 def _device_of(settings: Settings) -> str:
-    from photoenhance_ui.networks.device import find_device
+    from photoenhance_ui.networks.on_torch.placement import find_device
 
     return find_device(settings.device).type
 

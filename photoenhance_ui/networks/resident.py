@@ -11,25 +11,14 @@ import torch
 from photoenhance_ui.catalogue import FINDERS, PARSERS, RESTORERS, Role
 from photoenhance_ui.errors import NetworkFailed, NetworkMissing, WeightsError
 from photoenhance_ui.geometry import GRID_PX
-from photoenhance_ui.networks.compiled import (
+from photoenhance_ui.networks.interfaces import Upscaler, Work
+from photoenhance_ui.networks.on_openvino.compiled import (
     Compiled,
     CompiledParser,
     CompiledRestorer,
     CompiledUpscaler,
 )
-from photoenhance_ui.networks.device import (
-    FACES_AT_ONCE,
-    TILES_AT_ONCE,
-    Placement,
-    dtype_of,
-    errors_told,
-    find_device,
-    name_of,
-)
-from photoenhance_ui.networks.finders import load_finder
-from photoenhance_ui.networks.interfaces import Upscaler, Work
-from photoenhance_ui.networks.parsers import compile_parser, load_parser
-from photoenhance_ui.networks.proofs import (
+from photoenhance_ui.networks.on_openvino.proofs import (
     LEAST_BLENDED_DB,
     Proofs,
     crops,
@@ -39,8 +28,19 @@ from photoenhance_ui.networks.proofs import (
     parsers_likeness_db,
     restorers_likeness_db,
 )
-from photoenhance_ui.networks.restorers import compile_restorer, load_restorer
-from photoenhance_ui.networks.upscalers import compile_upscaler, load_upscaler, warm_up
+from photoenhance_ui.networks.on_torch.finders import load_finder
+from photoenhance_ui.networks.on_torch.parsers import compile_parser, load_parser
+from photoenhance_ui.networks.on_torch.placement import (
+    FACES_AT_ONCE,
+    TILES_AT_ONCE,
+    Placement,
+    dtype_of,
+    errors_told,
+    find_device,
+    name_of,
+)
+from photoenhance_ui.networks.on_torch.restorers import compile_restorer, load_restorer
+from photoenhance_ui.networks.on_torch.upscalers import compile_upscaler, load_upscaler, warm_up
 from photoenhance_ui.plan import OVERLAP_PX, EngineFacts, UpscalerFacts, choose_networks
 from photoenhance_ui.request import AUTO, RESAMPLE_ONLY, Precision, Request
 from photoenhance_ui.settings import Settings

@@ -23,7 +23,7 @@ from photoenhance_ui.catalogue import Role
 from photoenhance_ui.errors import NetworkFailed, NetworkMissing, WeightsDamaged
 from photoenhance_ui.geometry import Size
 from photoenhance_ui.networks.interfaces import Work
-from photoenhance_ui.networks.proofs import LEAST_MEAN_DB
+from photoenhance_ui.networks.on_openvino.proofs import LEAST_MEAN_DB
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.plan import UpscalerFacts, choose_networks, make_plan

@@ -3,8 +3,8 @@
 import pytest
 from torch import nn
 
+from photoenhance_ui.networks.on_torch.upscalers import _rrdb, _srvgg
 from photoenhance_ui.networks.shapes import Shapes, rrdb_shapes, srvgg_shapes
-from photoenhance_ui.networks.upscalers import _rrdb, _srvgg
 
 
 def shapes_of(network: nn.Module) -> Shapes:

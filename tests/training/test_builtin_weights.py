@@ -21,10 +21,10 @@ from benchmarks.quality import (
     resampled,
     ssim,
 )
-from photoenhance_ui.networks.graphs import Quantized
-from photoenhance_ui.networks.proofs import prove_upscaler
-from photoenhance_ui.networks.quantization import read_quantized
-from photoenhance_ui.networks.upscalers import compile_upscaler, quantized_beside
+from photoenhance_ui.networks.on_openvino.graphs import Quantized
+from photoenhance_ui.networks.on_openvino.proofs import prove_upscaler
+from photoenhance_ui.networks.on_openvino.quantization import read_quantized
+from photoenhance_ui.networks.on_torch.upscalers import compile_upscaler, quantized_beside
 from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
 from tests.conftest import skimage_photo
 from tests.training.fixed_case import REMEMBERED, cells
@@ -135,7 +135,7 @@ def test_its_8_bits_come_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object) -> Quantized:
         raise AssertionError("it was worked out before: python -m training.quantize")
 
-    monkeypatch.setattr("photoenhance_ui.networks.proofs.quantized", fails)
+    monkeypatch.setattr("photoenhance_ui.networks.on_openvino.proofs.quantized", fails)
     proof = prove_upscaler(upscaler, 0.5)
     assert proof.form == "8 bits"
     weights = upscaler.weights(0.5)
@@ -169,7 +169,8 @@ def test_8_bits_of_other_weights_are_not_used(
     assert upscaler is not None
     asked = []
     monkeypatch.setattr(
-        "photoenhance_ui.networks.proofs.quantized", lambda *given: asked.append(given) or {}
+        "photoenhance_ui.networks.on_openvino.proofs.quantized",
+        lambda *given: asked.append(given) or {},
     )
     prove_upscaler(upscaler, 0.5)
     assert len(asked) == 1

@@ -27,7 +27,7 @@ def test_without_the_repair_basicsr_cannot_be_imported() -> None:
 def test_with_the_repair_all_three_packages_are_imported_and_a_second_one_is_harmless() -> None:
     ended = run_python(
         "import sys\n"
-        "from photoenhance_ui.networks.basicsr_repair import repair\n"
+        "from photoenhance_ui.networks.on_torch.basicsr_repair import repair\n"
         "repair()\n"
         f"first = sys.modules['{GONE}']\n"
         "repair()\n"

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from openvino import opset13 as op
 from torch import nn
 
-from photoenhance_ui.networks import graphs
-from photoenhance_ui.networks.basicsr_repair import repair
-from photoenhance_ui.networks.compiled import compiled
+from photoenhance_ui.networks.on_openvino import graphs
+from photoenhance_ui.networks.on_openvino.compiled import compiled
+from photoenhance_ui.networks.on_torch.basicsr_repair import repair
 
 repair()
 

@@ -13,7 +13,7 @@ from photoenhance_ui.errors import (
     NetworkFailed,
     PhotoEnhanceError,
 )
-from photoenhance_ui.networks.fused import Fused
+from photoenhance_ui.networks.on_torch.fused import Fused
 from photoenhance_ui.request import Precision
 
 OUT_OF_MEMORY_WORDS = (

@@ -9,8 +9,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from photoenhance_ui.errors import NetworkFailed
-from photoenhance_ui.networks.device import Placement
-from photoenhance_ui.networks.tensors import to_pixels, to_tensor
+from photoenhance_ui.networks.on_torch.placement import Placement
+from photoenhance_ui.networks.on_torch.tensors import to_pixels, to_tensor
 from photoenhance_ui.photo import Pixels
 from tests.conftest import skimage_photo
 

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from photoenhance_ui.catalogue import Architecture
 from photoenhance_ui.errors import WeightsDamaged
-from photoenhance_ui.networks.device import Placement
 from photoenhance_ui.networks.interfaces import FaceFinder, FoundFace
+from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.state_dicts import fill, load_state_dict
 from photoenhance_ui.weights import Installed
 

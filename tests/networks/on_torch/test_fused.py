@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch._dynamo.utils import counters
 
-from photoenhance_ui.networks.basicsr_repair import repair
-from photoenhance_ui.networks.device import Placement
-from photoenhance_ui.networks.fused import Fused
+from photoenhance_ui.networks.on_torch.basicsr_repair import repair
+from photoenhance_ui.networks.on_torch.fused import Fused
+from photoenhance_ui.networks.on_torch.placement import Placement
 
 repair()
 

@@ -10,7 +10,8 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino import opset13 as op
 
-from photoenhance_ui.networks.graphs import (
+from photoenhance_ui.networks.interfaces import FACE_PX
+from photoenhance_ui.networks.on_openvino.graphs import (
     Depth,
     Layers,
     Weights,
@@ -21,7 +22,6 @@ from photoenhance_ui.networks.graphs import (
     total_of,
     twice_as_large,
 )
-from photoenhance_ui.networks.interfaces import FACE_PX
 
 DECODER = "stylegan_decoder"
 STEPS = 7  # from 4 to 512 pixels a side

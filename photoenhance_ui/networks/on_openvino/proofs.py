@@ -21,21 +21,21 @@ from safetensors import SafetensorError
 
 from photoenhance_ui.errors import NetworkFailed
 from photoenhance_ui.faces import soft_mask
-from photoenhance_ui.networks.compiled import (
+from photoenhance_ui.networks.interfaces import FACE_PX, FaceParser, FaceRestorer, Upscaler
+from photoenhance_ui.networks.on_openvino.compiled import (
     CompiledParser,
     CompiledRestorer,
     CompiledUpscaler,
     has_bfloat16,
 )
-from photoenhance_ui.networks.device import errors_told
-from photoenhance_ui.networks.graphs import Quantized
-from photoenhance_ui.networks.interfaces import FACE_PX, FaceParser, FaceRestorer, Upscaler
-from photoenhance_ui.networks.quantization import (
+from photoenhance_ui.networks.on_openvino.graphs import Quantized
+from photoenhance_ui.networks.on_openvino.quantization import (
     KeptQuantized,
     quantized,
     read_quantized,
     write_quantized,
 )
+from photoenhance_ui.networks.on_torch.placement import errors_told
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.request import PRESETS, Request
 

@@ -8,17 +8,17 @@ from numpy.typing import NDArray
 from torch import nn
 
 from photoenhance_ui.catalogue import Architecture
-from photoenhance_ui.networks.compiled import CompiledParser
-from photoenhance_ui.networks.device import Placement
-from photoenhance_ui.networks.face_graphs import parsenet_graph
 from photoenhance_ui.networks.interfaces import FACE_PX, FaceParser
+from photoenhance_ui.networks.on_openvino.compiled import CompiledParser
+from photoenhance_ui.networks.on_openvino.face_graphs import parsenet_graph
+from photoenhance_ui.networks.on_torch.placement import Placement
+from photoenhance_ui.networks.on_torch.tensors import to_tensor
 from photoenhance_ui.networks.state_dicts import (
     fill,
     graph_errors_told,
     load_arrays,
     load_state_dict,
 )
-from photoenhance_ui.networks.tensors import to_tensor
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.weights import Installed
 

@@ -11,10 +11,10 @@ from safetensors.numpy import save
 from torch import nn
 
 from photoenhance_ui.errors import MemoryExhausted, NetworkFailed
-from photoenhance_ui.networks import compiled, graphs
-from photoenhance_ui.networks.compiled import CompiledUpscaler, has_bfloat16
-from photoenhance_ui.networks.graphs import Quantized
-from photoenhance_ui.networks.proofs import (
+from photoenhance_ui.networks.on_openvino import compiled, graphs
+from photoenhance_ui.networks.on_openvino.compiled import CompiledUpscaler, has_bfloat16
+from photoenhance_ui.networks.on_openvino.graphs import Quantized
+from photoenhance_ui.networks.on_openvino.proofs import (
     KEPT_WIDE,
     LEAST_MEAN_DB,
     LEAST_WORST_DB,
@@ -26,8 +26,8 @@ from photoenhance_ui.networks.proofs import (
     likeness_db,
     prove_upscaler,
 )
-from photoenhance_ui.networks.quantization import PARTS
-from photoenhance_ui.networks.upscalers import compile_upscaler
+from photoenhance_ui.networks.on_openvino.quantization import PARTS
+from photoenhance_ui.networks.on_torch.upscalers import compile_upscaler
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.request import PRESETS, Request
 from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
@@ -98,7 +98,7 @@ def test_what_was_measured_is_remembered(
     def fails(*_: object) -> Proof:
         raise AssertionError("it was measured before")
 
-    monkeypatch.setattr("photoenhance_ui.networks.proofs.prove_upscaler", fails)
+    monkeypatch.setattr("photoenhance_ui.networks.on_openvino.proofs.prove_upscaler", fails)
     assert_same(Proofs(folder).of_upscaler(upscaler, 0.5), proof)
     # A network that is not blended is the same at every strength of denoising.
     assert_same(Proofs(folder).of_upscaler(upscaler, 0.1), proof)
@@ -126,7 +126,9 @@ def test_a_record_that_is_not_whole_is_measured_anew(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     measured = Proof("bfloat16", 50.0, 45.0)
-    monkeypatch.setattr("photoenhance_ui.networks.proofs.prove_upscaler", lambda *_: measured)
+    monkeypatch.setattr(
+        "photoenhance_ui.networks.on_openvino.proofs.prove_upscaler", lambda *_: measured
+    )
     (kept,) = folder.glob("*.safetensors")
     broken = tmp_path / kept.name
     broken.write_bytes(content)
@@ -139,7 +141,9 @@ def test_a_folder_that_cannot_be_written_costs_nothing_but_time(
     upscaler: CompiledUpscaler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured = Proof("8 bits", 50.0, 45.0)
-    monkeypatch.setattr("photoenhance_ui.networks.proofs.prove_upscaler", lambda *_: measured)
+    monkeypatch.setattr(
+        "photoenhance_ui.networks.on_openvino.proofs.prove_upscaler", lambda *_: measured
+    )
     (tmp_path / "file").write_text("in the way")
     assert Proofs(tmp_path / "file").of_upscaler(upscaler, 0.5) == measured
 
@@ -163,7 +167,9 @@ def test_where_8_bits_all_through_are_too_coarse_the_last_ones_stay_wider(
 ) -> None:
     names = list(proof.quantized)
     spoiled = dict(proof.quantized) | {name: narrowed(proof)[name] for name in names[-KEPT_WIDE:]}
-    monkeypatch.setattr("photoenhance_ui.networks.proofs._quantized", lambda *_: spoiled)
+    monkeypatch.setattr(
+        "photoenhance_ui.networks.on_openvino.proofs._quantized", lambda *_: spoiled
+    )
     other = prove_upscaler(upscaler, 0.5)
     assert other.form == f"8 bits, the last {KEPT_WIDE} wider"
     assert list(other.quantized) == names[:-KEPT_WIDE]
@@ -212,7 +218,7 @@ def test_where_8_bits_are_too_coarse_bfloat16_is_used(
     upscaler: CompiledUpscaler, proof: Proof, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     narrow = narrowed(proof)
-    monkeypatch.setattr("photoenhance_ui.networks.proofs._quantized", lambda *_: narrow)
+    monkeypatch.setattr("photoenhance_ui.networks.on_openvino.proofs._quantized", lambda *_: narrow)
     other = prove_upscaler(upscaler, 0.5)
     assert (other.form, other.quantized) == ("bfloat16", {})
     assert other.worst_db > 50
@@ -249,7 +255,7 @@ def test_strengths_of_denoising_that_are_rarely_used_are_not_worth_fitting(
     blended = CompiledUpscaler("two", 4, graphs.srvgg(4), nn.Identity, (weights, weights))
     fitted = []
     monkeypatch.setattr(
-        "photoenhance_ui.networks.proofs._quantized",
+        "photoenhance_ui.networks.on_openvino.proofs._quantized",
         lambda _, denoise: fitted.append(denoise) or proof.quantized,
     )
     assert prove_upscaler(blended, 0.33).form == "bfloat16"

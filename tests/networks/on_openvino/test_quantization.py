@@ -6,10 +6,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from photoenhance_ui.networks import graphs
-from photoenhance_ui.networks.compiled import compiled
-from photoenhance_ui.networks.graphs import QuantizedConvolution
-from photoenhance_ui.networks.quantization import (
+from photoenhance_ui.networks.on_openvino import graphs
+from photoenhance_ui.networks.on_openvino.compiled import compiled
+from photoenhance_ui.networks.on_openvino.graphs import QuantizedConvolution
+from photoenhance_ui.networks.on_openvino.quantization import (
     COLUMNS_AT_ONCE,
     LARGEST,
     _column_by_column,
@@ -32,7 +32,7 @@ class Uneven(nn.Module):
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
-        from photoenhance_ui.networks.upscalers import _srvgg
+        from photoenhance_ui.networks.on_torch.upscalers import _srvgg
 
         torch.manual_seed(seed)
         self.network = _srvgg(SRVGG_FEATURES, 4, 4).eval().requires_grad_(False)
@@ -138,7 +138,7 @@ def test_columns_at_once_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None
     rows, steps = torch.randn(3, 70, dtype=torch.float64), torch.full((3,), 0.05).double()
     squares = seen @ seen.T
     answer = _column_by_column(rows, steps, squares)
-    monkeypatch.setattr("photoenhance_ui.networks.quantization.COLUMNS_AT_ONCE", 1)
+    monkeypatch.setattr("photoenhance_ui.networks.on_openvino.quantization.COLUMNS_AT_ONCE", 1)
     assert torch.equal(answer, _column_by_column(rows, steps, squares))
 
 

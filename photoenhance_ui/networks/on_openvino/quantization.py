@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from torch import Tensor, nn
 
-from photoenhance_ui.networks.graphs import (
+from photoenhance_ui.networks.on_openvino.graphs import (
     INPUT_LEVELS,
     WEIGHT_LEVELS,
     Quantized,

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from photoenhance_ui.errors import NetworkFailed
-from photoenhance_ui.networks import face_graphs, graphs
-from photoenhance_ui.networks.graphs import Depth, Network, Quantized, Weights
+from photoenhance_ui.networks.on_openvino import face_graphs, graphs
+from photoenhance_ui.networks.on_openvino.graphs import Depth, Network, Quantized, Weights
 from photoenhance_ui.networks.padding import pad_to_multiple
 from photoenhance_ui.networks.state_dicts import interpolated
 from photoenhance_ui.photo import Pixels

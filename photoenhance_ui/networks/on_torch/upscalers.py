@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 from photoenhance_ui.catalogue import Architecture
 from photoenhance_ui.errors import WeightsDamaged
-from photoenhance_ui.networks import graphs
-from photoenhance_ui.networks.basicsr_repair import repair
-from photoenhance_ui.networks.compiled import CompiledUpscaler
-from photoenhance_ui.networks.device import Placement
 from photoenhance_ui.networks.interfaces import Upscaler
+from photoenhance_ui.networks.on_openvino import graphs
+from photoenhance_ui.networks.on_openvino.compiled import CompiledUpscaler
+from photoenhance_ui.networks.on_torch.basicsr_repair import repair
+from photoenhance_ui.networks.on_torch.placement import Placement
+from photoenhance_ui.networks.on_torch.tensors import to_pixels, to_tensor
 from photoenhance_ui.networks.padding import pad_to_multiple
 from photoenhance_ui.networks.shapes import Shapes, rrdb_shapes, srvgg_shapes
 from photoenhance_ui.networks.state_dicts import (
@@ -27,7 +28,6 @@ from photoenhance_ui.networks.state_dicts import (
     load_state_dict,
     read_metadata,
 )
-from photoenhance_ui.networks.tensors import to_pixels, to_tensor
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.weights import Installed
 

@@ -15,12 +15,16 @@ from torch import nn
 from benchmarks.reference import GFPGAN_FILE, PARSENET_FILE, ParseNet, gfpgan_network
 from photoenhance_ui.catalogue import Role, by_name
 from photoenhance_ui.errors import NetworkFailed, WeightsDamaged
-from photoenhance_ui.networks.compiled import CompiledParser, CompiledRestorer, has_bfloat16
-from photoenhance_ui.networks.device import Placement
-from photoenhance_ui.networks.parsers import compile_parser, load_parser
-from photoenhance_ui.networks.proofs import LEAST_BLENDED_DB, parser_forms, prove_parser
+from photoenhance_ui.networks.on_openvino.compiled import (
+    CompiledParser,
+    CompiledRestorer,
+    has_bfloat16,
+)
+from photoenhance_ui.networks.on_openvino.proofs import LEAST_BLENDED_DB, parser_forms, prove_parser
+from photoenhance_ui.networks.on_torch.parsers import compile_parser, load_parser
+from photoenhance_ui.networks.on_torch.placement import Placement
+from photoenhance_ui.networks.on_torch.restorers import compile_restorer, load_restorer
 from photoenhance_ui.networks.resident import _fast_in_torch
-from photoenhance_ui.networks.restorers import compile_restorer, load_restorer
 from photoenhance_ui.networks.state_dicts import as_arrays, load_state_dict
 from photoenhance_ui.weights import Installed
 from tests.conftest import skimage_photo
@@ -165,7 +169,7 @@ def test_on_a_gpu_faces_run_in_bfloat16_where_they_pass(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The way a GPU takes, run on the CPU; random parsers tell pixels apart at random."""
-    monkeypatch.setattr("photoenhance_ui.networks.proofs.faces", lambda: [face()[0]])
+    monkeypatch.setattr("photoenhance_ui.networks.on_openvino.proofs.faces", lambda: [face()[0]])
     half = Placement(torch.device("cpu"), torch.bfloat16)
     found = installed(folder, GFPGAN_FILE)
     exact = compile_restorer(found)
@@ -178,7 +182,7 @@ def test_on_a_gpu_faces_run_in_bfloat16_where_they_pass(
 def test_a_device_that_cannot_compute_in_bfloat16_restores_exactly(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("photoenhance_ui.networks.proofs.faces", lambda: [face()[0]])
+    monkeypatch.setattr("photoenhance_ui.networks.on_openvino.proofs.faces", lambda: [face()[0]])
     nowhere = Placement(torch.device("meta"), torch.bfloat16)  # it refuses to give values
     for role, file, compile_it in (
         (Role.RESTORER, GFPGAN_FILE, compile_restorer),

@@ -23,16 +23,16 @@ from torch import Tensor, nn
 from benchmarks import reference
 from photoenhance_ui.catalogue import by_name
 from photoenhance_ui.errors import WeightsDamaged
-from photoenhance_ui.networks.device import Placement
 from photoenhance_ui.networks.interfaces import Upscaler
-from photoenhance_ui.networks.state_dicts import read_metadata
-from photoenhance_ui.networks.upscalers import (
+from photoenhance_ui.networks.on_torch.placement import Placement
+from photoenhance_ui.networks.on_torch.upscalers import (
     BLENDS_KEPT,
     BlendedUpscaler,
     load_upscaler,
     pad_to_multiple,
     warm_up,
 )
+from photoenhance_ui.networks.state_dicts import read_metadata
 from photoenhance_ui.photo import Pixels, white_of
 from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
 from tests.conftest import skimage_photo

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from photoenhance_ui.errors import NetworkFailed
-from photoenhance_ui.networks.device import Placement
+from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.photo import Pixels, white_of
 
 

@@ -24,16 +24,16 @@ from torch import Tensor, nn
 from benchmarks import reference
 from photoenhance_ui.catalogue import by_name
 from photoenhance_ui.errors import WeightsDamaged
-from photoenhance_ui.networks import finders
-from photoenhance_ui.networks.device import Placement
-from photoenhance_ui.networks.finders import (
+from photoenhance_ui.networks.interfaces import FaceFinder, FoundFace
+from photoenhance_ui.networks.on_torch import finders
+from photoenhance_ui.networks.on_torch.finders import (
     MAX_PIXELS,
     SCORE_THRESHOLD,
     RetinaFaceFinder,
     anchors_for,
     load_finder,
 )
-from photoenhance_ui.networks.interfaces import FaceFinder, FoundFace
+from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.weights import Installed
 from tests.conftest import skimage_photo
 

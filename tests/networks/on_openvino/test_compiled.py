@@ -16,10 +16,10 @@ from benchmarks.reference import GENERAL_FILE, GENERAL_WDN_FILE, X2PLUS_FILE, wr
 from photoenhance_ui.catalogue import by_name
 from photoenhance_ui.errors import NetworkFailed, WeightsDamaged
 from photoenhance_ui.geometry import Size, even_tiles_of, tiles_of
-from photoenhance_ui.networks import graphs
-from photoenhance_ui.networks.compiled import GRAPHS_KEPT, CompiledUpscaler
-from photoenhance_ui.networks.device import Placement
-from photoenhance_ui.networks.upscalers import compile_upscaler, load_upscaler
+from photoenhance_ui.networks.on_openvino import graphs
+from photoenhance_ui.networks.on_openvino.compiled import GRAPHS_KEPT, CompiledUpscaler
+from photoenhance_ui.networks.on_torch.placement import Placement
+from photoenhance_ui.networks.on_torch.upscalers import compile_upscaler, load_upscaler
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
 from tests.conftest import skimage_photo
@@ -174,7 +174,7 @@ def test_tiles_of_a_folding_network_keep_its_grid(folder: Path) -> None:
 SIGNALLED_AFTER_FREEING = """
 import signal
 import openvino as ov
-from photoenhance_ui.networks.compiled import compiled
+from photoenhance_ui.networks.on_openvino.compiled import compiled
 
 def graph():
     picture = ov.opset13.parameter([1, 3, 8, 8], ov.Type.f32)

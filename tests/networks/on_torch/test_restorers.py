@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from benchmarks import reference
 from photoenhance_ui.catalogue import by_name
 from photoenhance_ui.errors import WeightsDamaged
-from photoenhance_ui.networks.device import Placement
 from photoenhance_ui.networks.interfaces import FACE_PX, FaceRestorer
-from photoenhance_ui.networks.restorers import load_restorer
-from photoenhance_ui.networks.upscalers import load_upscaler
+from photoenhance_ui.networks.on_torch.placement import Placement
+from photoenhance_ui.networks.on_torch.restorers import load_restorer
+from photoenhance_ui.networks.on_torch.upscalers import load_upscaler
 from photoenhance_ui.photo import Pixels, white_of
 from photoenhance_ui.weights import Installed
 from tests.conftest import skimage_photo

@@ -15,7 +15,7 @@ from photoenhance_ui.errors import (
     PhotoEnhanceError,
     WeightsDamaged,
 )
-from photoenhance_ui.networks.device import (
+from photoenhance_ui.networks.on_torch.placement import (
     Placement,
     dtype_of,
     errors_told,
