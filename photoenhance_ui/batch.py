@@ -54,7 +54,7 @@ from photoenhance_ui.geometry import Region, Size
 from photoenhance_ui.journal import Journal, JournalPhoto, Record
 from photoenhance_ui.kept import KeptFace, KeptParts
 from photoenhance_ui.photo import Photo
-from photoenhance_ui.plan import choose_networks, operations
+from photoenhance_ui.plan import Choice, choose_networks, operations
 from photoenhance_ui.request import Faces, OutputFormat, Request
 from photoenhance_ui.results import (
     FinishedPhoto,
@@ -124,7 +124,7 @@ class _Stopwatch:
 
 
 class Batch:
-    """One owner's photos with one Request; ``auto`` is settled once, at the start.
+    """One owner's photos with one Request; ``auto`` is settled once, with the first photo.
 
     Not tied to an event loop: photos may be added, cancelled and retried from any thread; one
     reader at a time runs the batch by iterating over ``changes``. With ``drafts`` a photo's
@@ -156,7 +156,8 @@ class Batch:
         self._noting = threading.Lock()
         self._unnoted = False
         self._limits = Limits.of(settings)
-        self._choice = choose_networks(request.upscaler, request.scale, engine.facts())
+        self._choice: Choice | None = None
+        self._choosing = threading.Lock()
         self._entries: dict[str, _Entry] = {}
         self._lock = threading.Lock()
         self._blending = threading.Lock()
@@ -224,11 +225,9 @@ class Batch:
         """
         if not self.settled:
             return True
-        choice = choose_networks(request.upscaler, request.scale, self._engine.facts())
         has_room = len(self._entries) < self._settings.max_photos
-        return (
-            (request, choice) == (self.request, self._choice) and has_room and self.shelf.exists()
-        )
+        is_same = request == self.request and self._choice in (None, self._likely_choice(request))
+        return is_same and has_room and self.shelf.exists()
 
     def row(self, photo_id: str) -> Row:
         """One photo's row."""
@@ -394,6 +393,7 @@ class Batch:
         0 where all is settled. Reads the header of each photo once.
         """
         facts, wish = self._engine.facts(), replace(self.request, faces=Faces.NONE)
+        choice = self._choice or self._likely_choice(self.request)
         finished, ahead = [], []
         for entry in list(self._entries.values()):
             row = entry.row
@@ -402,7 +402,7 @@ class Batch:
             size = self._size_of(entry)
             if size is None:
                 continue
-            background = operations(size, self._choice, wish, facts)
+            background = operations(size, choice, wish, facts)
             if not row.state.settled:
                 ahead.append(Ahead(background, row.faces, 1 - row.progress))
             elif row.seconds is not None:
@@ -522,8 +522,9 @@ class Batch:
         watch = _Stopwatch()
         photo = self._read(entry)
         watch.pause()
+        choice = self._settled_choice()
         events = self._engine.enhance(
-            job_id, self.owner, photo, self.request, self._choice,
+            job_id, self.owner, photo, self.request, choice,
             drafts=self._drafts, keeps=self._kept is not None,
         )  # fmt: skip
         parts: Enhanced | None = None
@@ -544,6 +545,17 @@ class Batch:
                         yield self._written(entry, photo, event, parts, watch)
                     case _:
                         yield event
+
+    def _settled_choice(self) -> Choice:
+        """What ``auto`` means for all photos of the batch; the first one's thread finds out."""
+        with self._choosing:
+            if self._choice is None:
+                self._choice = self._engine.choose(self.request.upscaler, self.request.scale)
+            return self._choice
+
+    def _likely_choice(self, request: Request) -> Choice:
+        """What ``auto`` would mean now, without waiting for anything."""
+        return choose_networks(request.upscaler, request.scale, self._engine.facts())
 
     def _read(self, entry: _Entry) -> Photo:
         if entry.original is None or not entry.original.exists():

@@ -48,6 +48,7 @@ from photoenhance_ui.plan import (
     Choice,
     EngineFacts,
     Plan,
+    has_face_work,
     make_plan,
     operations,
     wants_fast,
@@ -55,12 +56,16 @@ from photoenhance_ui.plan import (
 from photoenhance_ui.request import Precision, Request
 from photoenhance_ui.scheduler import Scheduler
 from photoenhance_ui.settings import Settings
+from photoenhance_ui.weights import Inventory
 
 log = logging.getLogger(__name__)
 
 LARGE_PIXELS = 30_000_000
 """From results of this size on, networks make room for them when their part is done."""
+DRAFTS = Choice(BUILTIN, None, None, None)
 LAST_EVENTS = (Rendered, Failed, Cancelled)
+MEASURED_AT_ONCE = 2
+"""Networks; a second one that is measured in seconds does not wait for one that takes minutes."""
 LESS_URGENT = 10
 """The niceness of a thread that takes what the lane leaves of the processors."""
 
@@ -110,10 +115,13 @@ class Engine:
         available_bytes: int | None = None,
         *,
         drafts: bool = False,
+        looks: bool = False,
     ) -> None:
         """``available_bytes`` of memory are left for tiles; None: nobody knows.
 
-        With ``drafts`` the first one does not wait for its network.
+        With ``drafts`` the first one does not wait for its network. With ``looks`` the networks
+        are yet to be looked for: that goes on in a thread of its own, while the engine already
+        answers; with ``drafts``, what ``auto`` takes is made ready there, too.
         """
         self._makes_drafts = drafts
         self._tiles = TileSizes(available_bytes)
@@ -128,10 +136,17 @@ class Engine:
         self._lane = Lane(networks.run, self._at_once, self._taken)
         self._closed = False
         self._changed = threading.Condition()
-        self._aside = ThreadPoolExecutor(1, "engine-aside", _let_others_go_first)
+        self._aside = ThreadPoolExecutor(MEASURED_AT_ONCE, "engine-aside", _let_others_go_first)
         self._arriving = threading.Lock()
+        self._inventory = Inventory()
+        self._known = threading.Event()
         self._thread = threading.Thread(target=self._work, name="engine-lane", daemon=True)
         self._thread.start()
+        self._looking = threading.Thread(target=self._look, name="engine-start", daemon=True)
+        if looks:
+            self._looking.start()
+        else:
+            self._known.set()
 
     def enhance(
         self,
@@ -173,16 +188,41 @@ class Engine:
             if self._scheduler.remove(job.owner, job.id) or self._leave_preparing(job):
                 job.events.put(Cancelled())
 
+    def choose(self, upscaler: str, scale: float) -> Choice:
+        """The networks for a request, loaded: what ``auto`` means here; a name stays.
+
+        At the start it waits until the files are known, and never for other networks than these.
+        """
+        self._known.wait()
+        return self._networks.choose(upscaler, scale)
+
+    def known_facts(self) -> EngineFacts:
+        """``facts``, once the files are known: at the start it waits for that."""
+        self._known.wait()
+        return self.facts()
+
+    def inventory(self) -> Inventory:
+        """The network files as they were last looked through: those in use, and those refused."""
+        return self._inventory
+
     def facts(self) -> EngineFacts:
-        """What is installed and running, and how many photos there are."""
+        """What is installed and running, and how many photos there are; at the start, so far."""
         with self._changed:
             working, waiting = len(self._working), len(self._scheduler) + len(self._preparing)
-        return replace(self._networks.facts(), photos_working=working, photos_waiting=waiting)
+        return replace(
+            self._networks.facts(),
+            looking=not self._known.is_set(),
+            photos_working=working,
+            photos_waiting=waiting,
+        )
 
     def networks_arrived(self) -> None:
         """Look for new network files, load them, and use them from the next batch on."""
+        self._known.wait()
         with self._arriving:  # or who looked first tells last, of files that are fewer
-            self._networks.refresh(weights.installed(self._settings))
+            inventory = weights.take_stock(self._settings)
+            self._networks.refresh(inventory.installed)
+            self._inventory = inventory
 
     def close(self) -> None:
         """Stop the lane; photos that wait or are worked on fail with EngineStopped."""
@@ -193,8 +233,36 @@ class Engine:
                 if self._leave_preparing(job):
                     job.events.put(_stopped())
             self._changed.notify_all()
+        self._networks.stop_measuring()
         self._aside.shutdown(cancel_futures=True)
         self._thread.join()
+        if self._looking.ident is not None:
+            self._looking.join()
+
+    def _look(self) -> None:
+        """Take stock of the network files; then make what ``auto`` takes ready, for a page."""
+        try:
+            inventory = weights.take_stock(self._settings)
+            self._networks.refresh(inventory.installed, loads=False)
+            self._inventory = inventory
+        except Exception as error:  # noqa: BLE001 - without files there is still resampling
+            failed_by(error, log, "weights")
+        finally:
+            self._known.set()
+        give_back_freed()
+        if self._makes_drafts:
+            self._make_ready()
+
+    def _make_ready(self) -> None:
+        """Load and measure what photos will ask for, so that the first ones need not wait."""
+        request = Request()
+        try:
+            choice = self._networks.choose(request.upscaler, request.scale)
+            self._networks.prepare(choice, request.denoise, fast=self._wants_fast(request))
+            if {BUILTIN} < set(self._networks.facts().upscalers):  # or there are no drafts
+                self._networks.prepare(DRAFTS, request.denoise, fast=True)
+        except Exception as error:  # noqa: BLE001 - the first photo meets it again
+            failed_by(error, log, "start")
 
     def _accept(self, job: _Job) -> None:
         job.events.put(Queued())
@@ -203,7 +271,7 @@ class Engine:
                 job.events.put(_stopped())
                 return
             self._jobs[job.id] = job
-            if is_ready(job.request, job.choice, self._networks):
+            if self._is_ready(job):
                 self._schedule(job)
             else:
                 self._preparing.add(job.id)
@@ -215,7 +283,7 @@ class Engine:
         self._changed.notify_all()
 
     def _prepare(self, job: _Job) -> None:
-        """Measure the photo's network, for up to minutes: beside the lane, so that no other waits.
+        """Measure the photo's networks, for up to minutes: beside the lane, so that nobody waits.
 
         Whatever goes wrong, this photo alone has failed.
         """
@@ -223,7 +291,10 @@ class Engine:
             return
         job.events.put(Progress(Stage.PREPARING))
         try:
-            self._networks.runs_fast(job.choice.upscaler, job.request.denoise)
+            choice = _needed(job.choice, job.request)
+            self._networks.prepare(
+                choice, job.request.denoise, fast=self._wants_fast(job.request)
+            )  # fmt: skip
             failed = None
         except Exception as error:  # noqa: BLE001 - isolates one photo from all others
             failed = failed_by(error, log, f"job={job.id}")
@@ -234,6 +305,14 @@ class Engine:
                 self._schedule(job)
             else:
                 job.events.put(failed)
+
+    def _is_ready(self, job: _Job) -> bool:
+        fast = self._wants_fast(job.request)
+        choice = _needed(job.choice, job.request)
+        return self._networks.is_ready(choice, job.request.denoise, fast=fast)
+
+    def _wants_fast(self, request: Request) -> bool:
+        return wants_fast(request, self._networks.facts())
 
     def _leave_preparing(self, job: _Job) -> bool:
         """Take it out of those that are prepared; False where it is none of them (any more)."""
@@ -266,8 +345,6 @@ class Engine:
         return Carried(job.id, self._enhanced(job), tell, job.cancelled.is_set, is_first)
 
     def _work(self) -> None:
-        if self._makes_drafts:
-            self._prepare_drafts()
         while (photo := self._next()) is not None:
             self._lane.carry(photo)
             del photo  # a waiting lane holds none
@@ -346,19 +423,6 @@ class Engine:
 
     # Drafts
 
-    def _prepare_drafts(self) -> None:
-        """Prove and load the built-in network's fast form, where drafts can be made at all."""
-        if not {BUILTIN} < set(self._networks.facts().upscalers):
-            return
-        try:
-            runs_fast = self._networks.runs_fast(BUILTIN, Request.denoise)
-            precision = Precision.FAST if runs_fast else Precision.EXACT
-            tiny = np.zeros((1, 16, 16, 3), np.uint8)
-            work = Work(Role.UPSCALER, BUILTIN, tiny, Request.denoise)
-            self._networks.run(work, precision.value)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the first draft meets it again
-            failed_by(error, log, "drafts")
-
     def _drafted(self, job: _Job, final: Plan, faces: int) -> _Steps:
         """A draft, where it is cheap and as long as no first photo waits for it."""
         if self._first_waits(job):
@@ -400,10 +464,11 @@ def plan_for(size: Size, request: Request, choice: Choice, networks: Networks) -
     return make_plan(size, request, choice, facts, runs_fast=runs_fast)
 
 
-def is_ready(request: Request, choice: Choice, networks: Networks) -> bool:
-    """Whether a plan can be made at once; False where a fast form must be measured before."""
-    may_be_fast = _may_be_fast(request, choice, networks.facts())
-    return not may_be_fast or networks.is_measured(choice.upscaler, request.denoise)
+def _needed(choice: Choice, request: Request) -> Choice:
+    """The networks of the choice that the request has work for."""
+    if has_face_work(request):
+        return choice
+    return replace(choice, finder=None, restorer=None, parser=None)
 
 
 def _may_be_fast(request: Request, choice: Choice, facts: EngineFacts) -> bool:
@@ -463,10 +528,13 @@ def _stopped() -> Failed:
 
 @contextmanager
 def open_engine(settings: Settings, *, drafts: bool = False) -> Iterator[Engine]:
-    """Load the installed networks once and run an engine on them until the block ends."""
-    networks = Networks(weights.installed(settings), settings)
-    give_back_freed()
-    engine = Engine(networks, settings, available_bytes(), drafts=drafts)
+    """Run an engine on the installed networks until the block ends; it is there at once.
+
+    With ``drafts``, as a page wants it, what ``auto`` takes is made ready in the background;
+    without, networks are loaded when a photo asks for them.
+    """
+    networks = Networks({}, settings)
+    engine = Engine(networks, settings, available_bytes(), drafts=drafts, looks=True)
     try:
         yield engine
     finally:

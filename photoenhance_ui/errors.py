@@ -15,6 +15,7 @@ The tree::
     ├── InvalidSetting           invalid_setting: a flag or a PHOTOENHANCE_ variable is wrong
     ├── WeightsError             a network's file cannot be used
     │   ├── NetworkMissing           network_missing
+    │   ├── TorchMissing             torch_missing
     │   ├── WeightsDamaged           weights_damaged
     │   ├── WeightsUntrusted         weights_untrusted
     │   └── DownloadFailed           download_failed
@@ -112,6 +113,12 @@ class NetworkMissing(WeightsError):
     """The network that was asked for is not installed."""
 
     code = "network_missing"
+
+
+class TorchMissing(WeightsError):
+    """Only torch can compute the network, and it is not installed."""
+
+    code = "torch_missing"
 
 
 class WeightsDamaged(WeightsError):

@@ -53,9 +53,13 @@ class EngineFacts:
     max_output_pixels: int = 256_000_000
     weights_warnings: Mapping[str, str] = field(default_factory=dict)
     """Network name -> a sentence that every report which used it must carry."""
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Name of a file that does not load -> a sentence that says why."""
     tiles_at_once: int = 1
     """Equally large tiles that the device computes in one batch."""
     faces_at_once: int = 1
+    looking: bool = False
+    """The files are still being looked through: of networks only some are told yet."""
     photos_working: int = 0
     photos_waiting: int = 0
 
@@ -221,6 +225,8 @@ def tile_px_for(upscaler: UpscalerFacts, device: str) -> int:
 def _upscaler_facts(name: str, facts: EngineFacts) -> UpscalerFacts | None:
     if name == RESAMPLE_ONLY:
         return None
+    if name in facts.refused:
+        raise NetworkMissing(facts.refused[name])
     if name not in facts.upscalers:
         there = ", ".join(sorted(facts.upscalers)) or "none"
         raise NetworkMissing(
@@ -243,7 +249,7 @@ def _allowed_scale(source: Size, scale: float, most_pixels: int, warnings: list[
 
 
 def _possible_faces(request: Request, choice: Choice, warnings: list[str]) -> Faces:
-    if request.faces is Faces.NONE or request.face_strength == 0:
+    if not has_face_work(request):
         return Faces.NONE
     missing = [
         role
@@ -257,6 +263,11 @@ def _possible_faces(request: Request, choice: Choice, warnings: list[str]) -> Fa
         "faces were enlarged like everything else."
     )
     return Faces.NONE
+
+
+def has_face_work(request: Request) -> bool:
+    """Whether the request is for restored faces, where there are networks for them."""
+    return request.faces is not Faces.NONE and request.face_strength > 0
 
 
 def wants_fast(request: Request, facts: EngineFacts) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from photoenhance_ui.catalogue import CATALOGUE, WeightFile, default_downloads
+from photoenhance_ui.catalogue import CATALOGUE, Role, WeightFile, default_downloads
 from photoenhance_ui.errors import WeightsDamaged, WeightsError, WeightsUntrusted
 from photoenhance_ui.request import AUTO, RESAMPLE_ONLY
 from photoenhance_ui.settings import EMBEDDED_WEIGHTS_DIR, Settings
@@ -31,6 +31,11 @@ class Installed:
     known: WeightFile | None = None
     warning: str | None = None
     """What every report that used the file must say."""
+
+    @property
+    def role(self) -> Role:
+        """What the network does; a person's own file and the built-in one are upscalers."""
+        return Role.UPSCALER if self.known is None else self.known.role
 
 
 @dataclass(frozen=True)
@@ -78,9 +83,9 @@ def installed(settings: Settings) -> dict[str, Installed]:
     return take_stock(settings).installed
 
 
-def files_to_fetch(settings: Settings, device: str) -> tuple[WeightFile, ...]:
+def files_to_fetch(settings: Settings, device: str, here: Inventory) -> tuple[WeightFile, ...]:
     """What a first start downloads in the background on ``device`` ("cpu", "cuda", "mps")."""
-    return () if settings.offline else take_stock(settings).missing(default_downloads(device))
+    return () if settings.offline else here.missing(default_downloads(device))
 
 
 def _own(path: Path, inventory: Inventory) -> Installed:

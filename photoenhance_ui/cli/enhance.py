@@ -46,7 +46,7 @@ def enhance(given: argparse.Namespace, settings: Settings) -> int:
         from photoenhance_ui.engine import open_engine
 
         with open_engine(settings) as engine:
-            request = _request(given, engine.facts().upscalers)
+            request = _request(given, engine.known_facts().upscalers)
             with closing(progress_for(total, quiet=given.quiet)) as progress:
                 run = _Run(engine, request, settings, report, progress)
                 asyncio.run(run.through(inputs))

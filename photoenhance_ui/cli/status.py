@@ -11,6 +11,6 @@ from photoenhance_ui.settings import Settings
 def status(settings: Settings) -> int:
     """Start an engine, print what ``/status`` of a server with these flags tells, and end."""
     with open_engine(settings) as engine:
-        report = status_report(engine.facts(), downloads=())
+        report = status_report(engine.known_facts(), downloads=())
     print(json.dumps(report, indent=2))
     return ALL_DONE

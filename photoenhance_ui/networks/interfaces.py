@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from photoenhance_ui.catalogue import Role
 from photoenhance_ui.photo import Pixels
+from photoenhance_ui.weights import Installed
 
 FACE_PX = 512
 """Side of an aligned face, in pixels: what GFPGAN and the parsers were trained on."""
@@ -86,6 +87,35 @@ class FaceParser(Protocol):
 
     def __call__(self, faces: Pixels) -> NDArray[np.uint8]:
         """(N, 512, 512, 3) -> (N, 512, 512), 255 where face, 0 elsewhere (no blur)."""
+        ...
+
+
+class Backend(Protocol):
+    """Computes networks in one way: by OpenVINO, by torch, by OpenCV.
+
+    What it gives are networks of the four roles above; ``exact`` is one that it gave itself.
+    """
+
+    def load(self, found: Installed, companion: Installed | None) -> Any | None:
+        """The network of a file in 32 bits; None where its architecture is unknown here.
+
+        Raises WeightsDamaged where the file's weights are not those of its network.
+        """
+        ...
+
+    def fast_form(self, exact: Any, denoise: float) -> str | None:
+        """The fastest form of the network that is measured to be near enough; None: there is none.
+
+        Measured now where it never was on this machine, which takes seconds to minutes.
+        """
+        ...
+
+    def in_fast_form(self, exact: Any) -> Any:
+        """The same network in its fastest form."""
+        ...
+
+    def release_memory(self, network: Any) -> None:
+        """Let go of what the network holds between calls; its next call takes it anew."""
         ...
 
 

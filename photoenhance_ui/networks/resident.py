@@ -2,273 +2,199 @@
 
 import logging
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
-import torch
+import numpy as np
 
 from photoenhance_ui.catalogue import FINDERS, PARSERS, RESTORERS, Role
-from photoenhance_ui.errors import NetworkFailed, NetworkMissing, WeightsError
+from photoenhance_ui.errors import NetworkFailed, NetworkMissing, TorchMissing, WeightsError
 from photoenhance_ui.geometry import GRID_PX
-from photoenhance_ui.networks.interfaces import Upscaler, Work
-from photoenhance_ui.networks.on_openvino.compiled import (
-    Compiled,
-    CompiledParser,
-    CompiledRestorer,
-    CompiledUpscaler,
-)
-from photoenhance_ui.networks.on_openvino.proofs import (
-    LEAST_BLENDED_DB,
-    Proofs,
-    crops,
-    is_near,
-    likeness_db,
-    parser_forms,
-    parsers_likeness_db,
-    restorers_likeness_db,
-)
-from photoenhance_ui.networks.on_torch.finders import load_finder
-from photoenhance_ui.networks.on_torch.parsers import compile_parser, load_parser
-from photoenhance_ui.networks.on_torch.placement import (
-    FACES_AT_ONCE,
-    TILES_AT_ONCE,
-    Placement,
-    dtype_of,
-    errors_told,
-    find_device,
-    name_of,
-)
-from photoenhance_ui.networks.on_torch.restorers import compile_restorer, load_restorer
-from photoenhance_ui.networks.on_torch.upscalers import compile_upscaler, load_upscaler, warm_up
-from photoenhance_ui.plan import OVERLAP_PX, EngineFacts, UpscalerFacts, choose_networks
+from photoenhance_ui.networks.devices import INSTALL_TORCH, find_device, has_torch, name_of
+from photoenhance_ui.networks.foreign_errors import errors_told
+from photoenhance_ui.networks.interfaces import Backend, Upscaler, Work
+from photoenhance_ui.networks.once import Once
+from photoenhance_ui.plan import OVERLAP_PX, Choice, EngineFacts, UpscalerFacts, choose_networks
 from photoenhance_ui.request import AUTO, RESAMPLE_ONLY, Precision, Request
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.weights import Installed
 
 log = logging.getLogger(__name__)
 
-SELF_TEST_CROPS = 4
+TILES_AT_ONCE = {"cuda": 4}
+FACES_AT_ONCE = {"cuda": 8}
+"""Pictures that a device computes in one batch, by its type; 1 elsewhere.
+
+Not measured: no GPU was at hand. Where memory is too short for them, they are computed singly.
+"""
+WARM_UP_PX = 16
+
+
+@dataclass(frozen=True, eq=False)
+class _Loaded:
+    """A network in 32 bits, and what computes it."""
+
+    role: Role
+    exact: Any
+    backend: Backend
 
 
 @dataclass(frozen=True)
-class _Key:
-    role: Role
-    name: str
-    precision: str
+class _Stock:
+    """The files that can be used, what plans know of the upscalers, and why others cannot be."""
+
+    installed: Mapping[str, Installed] = field(default_factory=dict)
+    upscalers: Mapping[str, UpscalerFacts] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+    def without(self, name: str, error: WeightsError | NetworkFailed) -> "_Stock":
+        """The stock without a file that fails to load."""
+        log.warning("weights_refused file=%s code=%s", self.installed[name].path.name, error.code)
+        return _Stock(
+            {n: found for n, found in self.installed.items() if n != name},
+            {n: facts for n, facts in self.upscalers.items() if n != name},
+            {**self.refused, name: error.sentence},
+        )
+
+    def companion(self, name: str) -> Installed | None:
+        """The file that a network is used together with, where it is here."""
+        known = self.installed[name].known
+        return (
+            None
+            if known is None or known.companion is None
+            else (self.installed.get(known.companion))
+        )
 
 
 class Networks:
     """What is installed, and what of it is loaded. Thread-safe."""
 
     def __init__(self, installed: Mapping[str, Installed], settings: Settings) -> None:
+        """``refresh`` takes in more files later."""
         self._settings = settings
         self._device = find_device(settings.device)
-        self._loaded: dict[_Key, Any] = {}
-        self._proofs = Proofs(settings.cache_dir / "proofs")
-        self._proven: dict[tuple[str, float], str | None] = {}
-        self._proving: dict[tuple[str, float], threading.Lock] = {}
-        self._loading = threading.RLock()  # a fast form is made from the exact one
-        self._installed: dict[str, Installed] = {}
-        self._facts = self._facts_of({}, {})
+        self._loaded: Once[str, _Loaded] = Once()
+        self._forms: Once[tuple[_Loaded, float], str | None] = Once()
+        self._fast: Once[_Loaded, Any] = Once()
+        self._prepared: Once[tuple[_Loaded, float, bool], None] = Once()
+        self._telling = threading.Lock()
+        self._stock = _Stock()
+        self._facts = self._facts_of(self._stock)
         self.refresh(installed)
 
     def facts(self) -> EngineFacts:
         """What plans are made from; one value, replaced as a whole."""
         return self._facts
 
-    def refresh(self, installed: Mapping[str, Installed]) -> None:
-        """Take new files in: load what ``auto`` now wants, then tell of them all at once."""
-        usable = dict(installed)
-        upscalers = {
-            name: found
-            for name in list(usable)
-            if (found := self._upscaler_facts(name, usable)) is not None
-        }
-        self._installed = usable
-        self._take_companions_in(usable)
-        facts = self._facts_of(usable, upscalers)
-        while (damaged := self._preload(facts)) is not None:
-            del usable[damaged]
-            upscalers.pop(damaged, None)
-            facts = self._facts_of(usable, upscalers)
-        self._facts = facts
+    # What is installed
 
-    def runs_fast(self, upscaler: str, denoise: float) -> bool:
-        """Whether an installed upscaler has a fast form here that is proven."""
-        return self.fast_form(upscaler, denoise) is not None
+    def refresh(self, installed: Mapping[str, Installed], *, loads: bool = True) -> None:
+        """Take new files in, and tell of them all at once.
 
-    def fast_form(self, upscaler: str, denoise: float) -> str | None:
-        """The fastest form of an installed upscaler that is proven here; None where there is none.
-
-        Measured when it is first asked for, which takes seconds to minutes, and then known.
+        With ``loads`` what ``auto`` now takes is made ready before, so that no photo waits for
+        it; without, who asks ``choose`` for networks waits for just these.
         """
-        exact = self._network(Role.UPSCALER, upscaler, Precision.EXACT.value)
-        key = _proven_key(exact, denoise)
-        try:
-            return self._proven[key]
-        except KeyError:
-            with self._proving.setdefault(key, threading.Lock()):
-                form = self._proven[key] = self._proven.get(key) or self._prove(exact, denoise)
-            return form
+        stock = self._with_companions(self._with_upscalers(_Stock(dict(installed))))
+        if loads:
+            while (damaged := self._damaged(stock, AUTO, 2.0, ready=True)) is not None:
+                stock = stock.without(*damaged)
+        with self._telling:
+            self._tell(stock)
 
-    def is_measured(self, upscaler: str, denoise: float) -> bool:
-        """Whether the fast form is told at once."""
-        exact = self._loaded.get(_Key(Role.UPSCALER, upscaler, Precision.EXACT.value))
-        return exact is not None and _proven_key(exact, denoise) in self._proven
+    def choose(self, upscaler: str, scale: float) -> Choice:
+        """The networks for a request: what ``auto`` means, with files that do load.
 
-    def _prove(self, exact: Upscaler, denoise: float) -> str | None:
-        if isinstance(exact, CompiledUpscaler):
-            return self._proofs.of_upscaler(exact, denoise).form
-        if self._device.type == "cpu":  # a person's own: torch gains nothing from 16 bits there
-            return None
-        fast = self._network(Role.UPSCALER, exact.name, Precision.FAST.value)
-        try:
-            with errors_told(exact.name):
-                mean_db, worst_db = likeness_db(exact, fast, denoise, crops(SELF_TEST_CROPS, 2))
-        except NetworkFailed:  # values that are no picture
-            return None
-        log.info("fast_form_measured name=%s mean_db=%.1f worst_db=%.1f", exact.name, mean_db,
-                 worst_db)  # fmt: skip
-        return "16 bits" if is_near(mean_db, worst_db) else None
-
-    def run(self, work: Work, precision: str) -> Any:
-        """What the named network gives for the inputs; MemoryExhausted or NetworkFailed."""
-        network = self._network(work.role, work.network, precision)
-        with errors_told(work.network):
-            if work.role is Role.UPSCALER:
-                return network(work.inputs, work.denoise)
-            return network(work.inputs)
-
-    def release_memory(self) -> None:
-        """Let go of what compiled networks hold between calls; their next call takes it anew."""
-        for network in list(self._loaded.values()):
-            if isinstance(network, Compiled):
-                network.release_memory()
-
-    def _network(self, role: Role, name: str, precision: str) -> Any:
-        """The loaded network, loaded now where it is used for the first time.
-
-        A finder is always exact; those for faces are where they have no proven fast form.
+        They are loaded now where they were not. An upscaler that is named stays, whatever is
+        wrong with it: it fails the photos that ask for it.
         """
-        key = _Key(role, name, Precision.EXACT.value if role is Role.FINDER else precision)
-        with self._loading:
-            if key not in self._loaded:
-                self._loaded[key] = self._load(key, self._installed)
-            return self._loaded[key]
+        while True:
+            stock = self._stock
+            damaged = self._damaged(stock, upscaler, scale, ready=False)
+            if damaged is None:
+                return choose_networks(upscaler, scale, self._facts_of(stock))
+            with self._telling:
+                if self._stock is stock:
+                    self._tell(stock.without(*damaged))
 
-    def _load(self, key: _Key, installed: Mapping[str, Installed]) -> Any:
-        if key.name not in installed:
-            raise NetworkMissing(f"The network {key.name} is not installed (any more).")
-        found = installed[key.name]
-        if key.role is not Role.UPSCALER and key.precision == Precision.FAST.value:
-            exact = self._network(key.role, key.name, Precision.EXACT.value)
-            return self._fast_for_faces(key.role, found, exact)
-        log.info("network_loads name=%s precision=%s", key.name, key.precision)
-        if key.role is Role.UPSCALER:
-            return self._load_upscaler(key, found, _companion(found, installed))
-        return self._load_for_faces(key.role, found)
+    def _tell(self, stock: _Stock) -> None:
+        self._stock, self._facts = stock, self._facts_of(stock)
 
-    def _load_for_faces(self, role: Role, found: Installed) -> Any:
-        exact = self._placement(torch.float32)
-        if role is Role.FINDER:
-            return load_finder(found, exact)
-        compile_it, load_it = {
-            Role.RESTORER: (compile_restorer, load_restorer),
-            Role.PARSER: (compile_parser, load_parser),
-        }[role]
-        compiled = compile_it(found) if self._device.type == "cpu" else None
-        return load_it(found, exact) if compiled is None else compiled
+    def _damaged(
+        self, stock: _Stock, upscaler: str, scale: float, *, ready: bool
+    ) -> tuple[str, WeightsError | NetworkFailed] | None:
+        """The first network that ``auto`` would take and that fails, and how it fails."""
+        facts = self._facts_of(stock)
+        for name in _names(choose_networks(upscaler, scale, facts)):
+            if name == upscaler or name not in stock.installed:
+                continue
+            try:
+                loaded = self._of(name, stock)
+                if ready:
+                    self._prepare(loaded, Request.denoise, fast=_is_fast(facts.default_precision))
+            except (WeightsError, NetworkFailed) as error:
+                return name, error
+        return None
 
-    def _fast_for_faces(self, role: Role, found: Installed, exact: Any) -> Any:
-        """The fastest form that is proven here; the exact one where none is."""
-        if isinstance(exact, CompiledRestorer):
-            return exact.in_form(fast=True) if self._proofs.of_restorer(exact).passed else exact
-        if isinstance(exact, CompiledParser):
-            proven = self._proofs.of_parser(exact).form
-            for form in parser_forms():
-                if form.name == proven:
-                    return exact.in_form(reduced=form.reduced, fast=form.fast)
-        if self._device.type == "cpu":  # torch gains nothing from 16 bits there
-            return exact
-        return _fast_in_torch(role, found, exact, self._placement(torch.bfloat16))
+    def _with_upscalers(self, stock: _Stock) -> _Stock:
+        upscalers: dict[str, UpscalerFacts] = {}
+        for name in stock.installed:
+            try:
+                facts = self._upscaler_facts(name, stock)
+            except WeightsError as error:
+                stock = stock.without(name, error)
+            else:
+                upscalers |= {} if facts is None else {name: facts}
+        return replace(stock, upscalers=upscalers)
 
-    def _load_upscaler(self, key: _Key, found: Installed, companion: Installed | None) -> Upscaler:
-        if self._device.type == "cpu":
-            if key.precision == Precision.FAST.value:
-                exact = self._network(Role.UPSCALER, key.name, Precision.EXACT.value)
-                assert isinstance(exact, CompiledUpscaler), "others have no fast form on a CPU"
-                return exact.in_fast_form(lambda d: self._proofs.of_upscaler(exact, d).quantized)
-            compiled = compile_upscaler(found, companion)
-            if compiled is not None:
-                return compiled
-        return load_upscaler(found, companion, self._placement(dtype_of(key.precision)))
-
-    def _placement(self, dtype: torch.dtype) -> Placement:
-        return Placement(self._device, dtype, self._settings.fuse)
-
-    def _upscaler_facts(self, name: str, installed: dict[str, Installed]) -> UpscalerFacts | None:
+    def _upscaler_facts(self, name: str, stock: _Stock) -> UpscalerFacts | None:
         """What plans need to know of an upscaler; None for other files.
 
-        A person's own must be loaded for it, and is left out where that is impossible.
+        A person's own must be loaded for it. Raises WeightsError where that is impossible.
         """
-        known = installed[name].known
+        known = stock.installed[name].known
         if known is not None:
             if known.role is not Role.UPSCALER or not known.chosen_alone:
                 return None
             assert known.scale is not None and known.operations_per_pixel is not None
             return UpscalerFacts(known.scale, None, known.operations_per_pixel)
-        key = _Key(Role.UPSCALER, name, Precision.EXACT.value)
-        try:
-            with self._loading:
-                if key not in self._loaded:
-                    self._loaded[key] = self._load(key, installed)
-                own = self._loaded[key]
-                reach_px = -(-(own.receptive_px or OVERLAP_PX) // GRID_PX) * GRID_PX
-                overlap_px = min(OVERLAP_PX, reach_px)
-                return UpscalerFacts(own.scale, None, own.operations_per_pixel, overlap_px)
-        except WeightsError as error:
-            log.warning("weights_refused file=%s code=%s", installed[name].path.name, error.code)
-            del installed[name]
-            return None
+        own: Upscaler = self._of(name, stock).exact
+        reach_px = -(-(own.receptive_px or OVERLAP_PX) // GRID_PX) * GRID_PX
+        overlap_px = min(OVERLAP_PX, reach_px)
+        return UpscalerFacts(own.scale, None, own.operations_per_pixel, overlap_px)
 
-    def _take_companions_in(self, usable: dict[str, Installed]) -> None:
+    def _with_companions(self, stock: _Stock) -> _Stock:
         """Load anew what was loaded alone and has a companion now; a damaged one is left out."""
-        with self._loading:
-            loaded = list(self._loaded.items())
-        for key, network in loaded:
-            found = usable.get(key.name)
-            companion = None if found is None else _companion(found, usable)
-            if companion is None or network.is_blended:
+        for alone in self._loaded.values():
+            name = alone.exact.name
+            companion = stock.companion(name) if name in stock.installed else None
+            if companion is None or alone.exact.is_blended:
                 continue
             try:
-                blended = self._load(replace(key, precision=Precision.EXACT.value), usable)
+                blended = self._load(name, stock)
             except WeightsError as error:
-                log.warning("weights_refused name=%s code=%s", companion.name, error.code)
-                del usable[companion.name]
+                stock = stock.without(companion.name, error)
             else:
-                self._put_in_place(blended)
+                self._put_in_place(alone, blended)
+        return stock
 
-    def _put_in_place(self, upscaler: Upscaler) -> None:
-        """Use it from the next tile on; what was made from or known of another one goes."""
-        with self._loading:
-            for precision in Precision:
-                self._loaded.pop(_Key(Role.UPSCALER, upscaler.name, precision.value), None)
-            self._loaded[_Key(Role.UPSCALER, upscaler.name, Precision.EXACT.value)] = upscaler
-            for key in [key for key in self._proven if key[0] == upscaler.name]:
-                del self._proven[key]
+    def _put_in_place(self, alone: _Loaded, blended: _Loaded) -> None:
+        """Use it from the next tile on; what was made from or known of the other one goes."""
+        self._loaded.put(blended.exact.name, blended)
+        self._fast.drop(lambda loaded: loaded is alone)
+        self._forms.drop(lambda key: key[0] is alone)
+        self._prepared.drop(lambda key: key[0] is alone)
 
-    def _facts_of(
-        self, installed: Mapping[str, Installed], upscalers: Mapping[str, UpscalerFacts]
-    ) -> EngineFacts:
-        device, wanted = self._device, self._settings.precision
+    def _facts_of(self, stock: _Stock) -> EngineFacts:
+        device, wanted, installed = self._device, self._settings.precision, stock.installed
         detector = self._settings.face_detector
         return EngineFacts(
-            device=device.type,
+            device=device,
             device_name=name_of(device),
             upscalers={
-                name: replace(facts, companion=_name(_companion(installed[name], installed)))
-                for name, facts in upscalers.items()
+                name: replace(facts, companion=_name(stock.companion(name)))
+                for name, facts in stock.upscalers.items()
             },
             finder=_first(FINDERS if detector == AUTO else (detector,), installed),
             restorer=_first(RESTORERS, installed),
@@ -279,62 +205,155 @@ class Networks:
             weights_warnings={
                 name: found.warning for name, found in installed.items() if found.warning
             },
-            tiles_at_once=TILES_AT_ONCE.get(device.type, 1),
-            faces_at_once=FACES_AT_ONCE.get(device.type, 1),
+            refused=stock.refused,
+            tiles_at_once=TILES_AT_ONCE.get(device, 1),
+            faces_at_once=FACES_AT_ONCE.get(device, 1),
         )
 
-    def _preload(self, facts: EngineFacts) -> str | None:
-        """Load what ``auto`` takes, so that no photo waits for it; gives a file that is damaged."""
-        choice = choose_networks(AUTO, 2.0, facts)
-        wanted = (
-            (Role.UPSCALER, choice.upscaler),
-            (Role.FINDER, choice.finder),
-            (Role.RESTORER, choice.restorer),
-            (Role.PARSER, choice.parser),
+    # What is ready
+
+    def runs_fast(self, upscaler: str, denoise: float) -> bool:
+        """Whether an installed upscaler has a fast form here that is proven."""
+        return self.fast_form(upscaler, denoise) is not None
+
+    def fast_form(self, upscaler: str, denoise: float) -> str | None:
+        """The fastest form of an installed upscaler that is proven here; None where there is none.
+
+        Measured when it is first asked for, which takes seconds to minutes, and then known.
+        """
+        return self._form(self._of(upscaler), denoise)
+
+    def is_ready(self, choice: Choice, denoise: float, *, fast: bool) -> bool:
+        """Whether a photo's networks compute at once: loaded, and their fast forms measured."""
+        return all(
+            name in self._loaded and self._is_prepared(name, denoise, fast=fast)
+            for name in _names(choice)
+            if name in self._stock.installed
         )
-        for role, name in wanted:
-            if name is None or name == RESAMPLE_ONLY:
-                continue
+
+    def prepare(self, choice: Choice, denoise: float, *, fast: bool) -> None:
+        """Load a photo's networks, and measure their fast forms where these are wanted.
+
+        Takes up to minutes, once for each network on a machine. Raises WeightsError and
+        NetworkFailed.
+        """
+        for name in _names(choice):
+            if name in self._stock.installed:
+                self._prepare(self._of(name), denoise, fast=fast)
+
+    def _is_prepared(self, name: str, denoise: float, *, fast: bool) -> bool:
+        loaded = self._of(name)
+        return (loaded, _strength(loaded, denoise), fast) in self._prepared
+
+    def _prepare(self, loaded: _Loaded, denoise: float, *, fast: bool) -> None:
+        key = (loaded, _strength(loaded, denoise), fast)
+        self._prepared.get(key, lambda: self._warm_up(loaded, denoise, fast=fast))
+
+    def _warm_up(self, loaded: _Loaded, denoise: float, *, fast: bool) -> None:
+        """Upscalers compute a tiny picture, so that no photo pays for what the first call takes."""
+        is_fast = fast and self._form(loaded, denoise) is not None
+        network = self._in_fast_form(loaded) if is_fast else loaded.exact
+        if loaded.role is Role.UPSCALER:
+            with errors_told(loaded.exact.name):
+                network(np.zeros((1, WARM_UP_PX, WARM_UP_PX, 3), np.uint8), denoise)
+
+    def _form(self, loaded: _Loaded, denoise: float) -> str | None:
+        key = (loaded, _strength(loaded, denoise))
+        return self._forms.get(key, lambda: loaded.backend.fast_form(loaded.exact, denoise))
+
+    # What computes
+
+    def run(self, work: Work, precision: str) -> Any:
+        """What the named network gives for the inputs; MemoryExhausted or NetworkFailed."""
+        loaded = self._of(work.network)
+        network = self._fastest(loaded) if _is_fast(precision) else loaded.exact
+        with errors_told(work.network):
+            if loaded.role is Role.UPSCALER:
+                return network(work.inputs, work.denoise)
+            return network(work.inputs)
+
+    def release_memory(self) -> None:
+        """Let go of what networks hold between calls; their next call takes it anew."""
+        for loaded in self._loaded.values():
+            loaded.backend.release_memory(loaded.exact)
+            if loaded in self._fast:
+                loaded.backend.release_memory(self._in_fast_form(loaded))
+
+    def _fastest(self, loaded: _Loaded) -> Any:
+        """Face networks stay exact where no fast form is proven; of upscalers, plans know it."""
+        if loaded.role is not Role.UPSCALER and self._form(loaded, Request.denoise) is None:
+            return loaded.exact
+        return self._in_fast_form(loaded)
+
+    def _in_fast_form(self, loaded: _Loaded) -> Any:
+        return self._fast.get(loaded, lambda: loaded.backend.in_fast_form(loaded.exact))
+
+    def _of(self, name: str, stock: _Stock | None = None) -> _Loaded:
+        """The network of that name, loaded now where it is used for the first time."""
+        return self._loaded.get(name, lambda: self._load(name, stock or self._stock))
+
+    def _load(self, name: str, stock: _Stock) -> _Loaded:
+        if name not in stock.installed:
+            raise NetworkMissing(f"The network {name} is not installed (any more).")
+        found = stock.installed[name]
+        log.info("network_loads name=%s", name)
+        problem: WeightsError = TorchMissing(
+            f"The network {name} is computed by torch, which is not installed: "
+            f"{INSTALL_TORCH} adds it."
+        )
+        for backend in self._backends():
             try:
-                self._make_ready(role, name, facts)
-            except (WeightsError, NetworkFailed) as error:
-                log.warning("weights_refused name=%s code=%s", name, error.code)
-                return name
-        return None
+                network = backend.load(found, stock.companion(name))
+            except WeightsError as error:
+                if found.known is not None:
+                    raise
+                problem = error  # of a person's own, another backend may know more
+            else:
+                if network is not None:
+                    return _Loaded(found.role, network, backend)
+        raise problem
 
-    def _make_ready(self, role: Role, name: str, facts: EngineFacts) -> None:
-        precision = facts.default_precision
-        wants_fast = precision == Precision.FAST.value
-        if wants_fast and role is Role.UPSCALER and not self.runs_fast(name, Request.denoise):
-            precision = Precision.EXACT.value
-        network = self._network(role, name, precision)
-        if role is Role.UPSCALER:
-            with errors_told(name):
-                warm_up(network)
+    def _backends(self) -> Iterator[Backend]:
+        """Those that compute on the device, the fastest first; imported when they are asked."""
+        yield self._opencv
+        if self._device == "cpu":
+            yield self._openvino
+        if has_torch():
+            yield self._torch
+
+    @cached_property
+    def _opencv(self) -> Backend:
+        from photoenhance_ui.networks.yunet import OpenCvBackend
+
+        return OpenCvBackend()
+
+    @cached_property
+    def _openvino(self) -> Backend:
+        from photoenhance_ui.networks.on_openvino.backend import OpenVinoBackend
+        from photoenhance_ui.networks.on_openvino.proofs import Proofs
+
+        return OpenVinoBackend(Proofs(self._settings.cache_dir / "proofs"))
+
+    @cached_property
+    def _torch(self) -> Backend:
+        from photoenhance_ui.networks.on_torch.backend import TorchBackend
+
+        return TorchBackend(self._device, fuse=self._settings.fuse)
 
 
-def _fast_in_torch(role: Role, found: Installed, exact: Any, placement: Placement) -> Any:
-    """A face network in bfloat16 where it passes its test; GFPGAN's values overflow in float16."""
-    try:
-        with errors_told(found.name):
-            if role is Role.RESTORER:
-                restorer = load_restorer(found, placement)
-                return restorer if is_near(*restorers_likeness_db(exact, restorer)) else exact
-            parser = load_parser(found, placement)
-            return parser if parsers_likeness_db(exact, parser) >= LEAST_BLENDED_DB else exact
-    except NetworkFailed:  # not every GPU computes in bfloat16
-        log.warning("fast_form_failed name=%s", found.name)
-        return exact
+def _strength(loaded: _Loaded, denoise: float) -> float:
+    """The strength of denoising that makes a difference to the network."""
+    is_blended = loaded.role is Role.UPSCALER and loaded.exact.is_blended
+    return denoise if is_blended else 0.0
 
 
-def _proven_key(upscaler: Upscaler, denoise: float) -> tuple[str, float]:
-    return upscaler.name, denoise if upscaler.is_blended else 0.0
+def _names(choice: Choice) -> list[str]:
+    names = (choice.upscaler, choice.finder, choice.restorer, choice.parser)
+    return [name for name in names if name is not None and name != RESAMPLE_ONLY]
 
 
-def _companion(found: Installed, installed: Mapping[str, Installed]) -> Installed | None:
-    if found.known is None or found.known.companion is None:
-        return None
-    return installed.get(found.known.companion)
+def _is_fast(precision: str) -> bool:
+    return precision == Precision.FAST.value
 
 
 def _name(found: Installed | None) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 Shapes = Mapping[str, tuple[int, ...]]
 
-RRDB_FEATURES, RRDB_GROWTH, DENSE_CONVOLUTIONS = 64, 32, 5
+FEATURES, RRDB_GROWTH, DENSE_CONVOLUTIONS = 64, 32, 5
 
 
 def srvgg_shapes(features: int, convolutions: int, scale: int) -> Shapes:
@@ -29,7 +29,7 @@ def srvgg_shapes(features: int, convolutions: int, scale: int) -> Shapes:
 
 def rrdb_shapes(blocks: int, scale: int) -> Shapes:
     """RRDBNet with ``blocks`` residual-in-residual blocks; x2 folds 2x2 pixels into channels."""
-    features = RRDB_FEATURES
+    features = FEATURES
     shapes = dict(_convolution("conv_first", 12 if scale == 2 else 3, features))
     for block in range(blocks):
         for dense in ("rdb1", "rdb2", "rdb3"):
@@ -40,7 +40,7 @@ def rrdb_shapes(blocks: int, scale: int) -> Shapes:
 
 
 def _dense(name: str) -> Shapes:
-    features, growth = RRDB_FEATURES, RRDB_GROWTH
+    features, growth = FEATURES, RRDB_GROWTH
     shapes: dict[str, tuple[int, ...]] = {}
     for index in range(DENSE_CONVOLUTIONS):
         outputs = features if index == DENSE_CONVOLUTIONS - 1 else growth

@@ -1,71 +1,69 @@
-"""Weight files -> state dicts, loaded so that a file cannot run code."""
+"""Weight files -> arrays by name, read so that a file cannot run code, and without torch."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-import torch
+import safetensors
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
-from torch import Tensor, nn
+from safetensors import SafetensorError
 
 from photoenhance_ui.errors import WeightsDamaged
+from photoenhance_ui.networks import pth
 
-Value = TypeVar("Value", Tensor, NDArray[np.float32])
+Arrays = dict[str, NDArray[Any]]
+"""A state dict: names as torch has them, numbers as 32-bit floats, counts whole."""
+
 STATE_KEYS = ("params_ema", "params")
 """Where the authors' files keep the weights; the averaged ones are preferred."""
+SAFETENSORS_TYPES: Mapping[str, Any] = {
+    "F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.uint16, "I64": np.int64,
+    "I32": np.int32, "I16": np.int16, "I8": np.int8, "U8": np.uint8, "BOOL": np.bool_,
+}  # fmt: skip
+"""The types of the format that weights are kept in; NumPy has no BF16, of which bits are read."""
 
 
-def load_state_dict(path: Path) -> dict[str, Tensor]:
-    """The weights in a ``.pth`` or ``.safetensors`` file, on the CPU, as 32-bit floats.
+def load_arrays(path: Path) -> Arrays:
+    """The weights in a ``.pth`` or ``.safetensors`` file.
 
     Raises WeightsDamaged where the file cannot be read as such.
     """
     try:
-        if path.suffix == ".safetensors":
-            loaded: Any = load_file(path)
-        else:
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch's unpickler trips over a cut file in a dozen ways
+        state = _of_safetensors(path) if path.suffix == ".safetensors" else _of_pth(path)
+    except (OSError, SafetensorError, pth.NotReadable, KeyError, ValueError) as error:
         raise damaged(path) from error
-    for key in STATE_KEYS:
-        if isinstance(loaded, Mapping) and key in loaded:
-            loaded = loaded[key]
-    if not isinstance(loaded, Mapping) or not all(
-        isinstance(key, str) and isinstance(value, Tensor) for key, value in loaded.items()
-    ):
-        raise damaged(path)
-    return {
-        key.removeprefix("module."): value.float() if value.is_floating_point() else value
-        for key, value in loaded.items()
-    }
+    return {name.removeprefix("module."): _in_32_bits(value) for name, value in state.items()}
 
 
-def read_metadata(path: Path) -> dict[str, str]:
-    """The text entries of a safetensors file."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            return dict(file.metadata() or {})
-    except (OSError, SafetensorError) as error:
-        raise damaged(path) from error
+def floats_of(state: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+    """Only the numbers, without counts: what a graph is made of."""
+    return {name: value for name, value in state.items() if value.dtype == np.float32}
 
 
-def as_arrays(state: Mapping[str, Tensor]) -> dict[str, NDArray[np.float32]]:
-    """The numbers in 32 bits, for graphs."""
-    return {k: v.numpy() for k, v in state.items() if v.is_floating_point()}
+def _of_safetensors(path: Path) -> Arrays:
+    # The library checks every size against the file's before anything is made of it.
+    return {name: _array_of(told) for name, told in safetensors.deserialize(path.read_bytes())}
 
 
-def load_arrays(path: Path) -> dict[str, NDArray[np.float32]]:
-    """The numbers of a weight file, for graphs. Raises WeightsDamaged."""
-    return as_arrays(load_state_dict(path))
+def _array_of(told: Mapping[str, Any]) -> NDArray[Any]:
+    values = np.frombuffer(told["data"], SAFETENSORS_TYPES[told["dtype"]])
+    if told["dtype"] == "BF16":  # the upper half of a 32-bit float
+        values = (values.astype(np.uint32) << 16).view(np.float32)
+    return values.reshape(told["shape"])
+
+
+def _in_32_bits(value: NDArray[Any]) -> NDArray[Any]:
+    is_float = np.issubdtype(value.dtype, np.floating)
+    return value.astype(np.float32, copy=False) if is_float else value
 
 
 def interpolated(
-    first: Mapping[str, Value], second: Mapping[str, Value], share: float
-) -> dict[str, Value]:
+    first: Mapping[str, NDArray[np.float32]],
+    second: Mapping[str, NDArray[np.float32]],
+    share: float,
+) -> dict[str, NDArray[np.float32]]:
     """Weights between those of two networks of one shape; ``share`` 0..1 is that of the first.
 
     Deep network interpolation (Wang et al., CVPR 2019), as Real-ESRGAN uses it for
@@ -81,15 +79,6 @@ def graph_errors_told(path: Path) -> Iterator[None]:
         yield
     except Exception as error:  # a missing name, a wrong shape: as many errors as layers
         raise damaged(path) from error
-
-
-def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> nn.Module:
-    """The network with these weights; WeightsDamaged where they are not its own."""
-    try:
-        network.load_state_dict(state, strict=True)
-    except RuntimeError as error:
-        raise damaged(path) from error
-    return network
 
 
 def damaged(path: Path) -> WeightsDamaged:

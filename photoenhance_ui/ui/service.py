@@ -20,7 +20,6 @@ from photoenhance_ui.settings import Settings
 from photoenhance_ui.storage import BatchFolder, Workspace, sweep_uploads
 from photoenhance_ui.ui.owner import Owners
 from photoenhance_ui.ui.streams import Streams
-from photoenhance_ui.weights import Inventory
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +44,6 @@ class Service:
     journals: Journals
     batches: Batches = field(default_factory=Batches)
     streams: Streams = field(default_factory=Streams)
-    stock: Inventory = field(default_factory=Inventory)
-    _arriving: threading.Lock = field(default_factory=threading.Lock)
 
     def new_batch(self, owner: str, request: Request) -> Batch:
         """A batch with an unguessable folder of its own."""
@@ -80,9 +77,7 @@ class Service:
 
     def networks_arrived(self) -> None:
         """Files in the weights folder changed: the next batch may use them."""
-        with self._arriving:  # or who looked first tells last, of files that are fewer
-            self.engine.networks_arrived()
-            self.stock = weights.take_stock(self.settings)
+        self.engine.networks_arrived()
 
     def status(self) -> dict[str, object]:
         """What ``/status`` answers."""
@@ -90,7 +85,7 @@ class Service:
 
     def models(self) -> dict[str, object]:
         """What ``/models`` answers."""
-        return models_report(self.stock, self.engine.facts())
+        return models_report(self.engine.inventory(), self.engine.facts())
 
 
 def folder_of(batch: Batch) -> Path:
@@ -101,7 +96,7 @@ def folder_of(batch: Batch) -> Path:
 
 @contextmanager
 def open_service(settings: Settings, files: Path, state: Path) -> Iterator[Service]:
-    """Load the networks, then serve until the block ends.
+    """Serve until the block ends; networks are looked for and loaded meanwhile.
 
     ``files`` is Gradio's folder, from which whoever knows a path may fetch it; what must stay
     secret lies in ``state``.
@@ -118,16 +113,23 @@ def open_service(settings: Settings, files: Path, state: Path) -> Iterator[Servi
             Owners.with_secret_in(state),
             Downloads(settings.weights_dir, arrived),
             Journals(state),
-            stock=weights.take_stock(settings),
         )
         service.restore()
-        missing = weights.files_to_fetch(settings, engine.facts().device)
         with _janitor(service, files):
-            service.downloads.start(missing)
+            fetching = threading.Thread(target=_fetch_missing, args=(service,), daemon=True)
+            fetching.start()
             try:
                 yield service
             finally:
+                fetching.join()
                 service.downloads.close()
+
+
+def _fetch_missing(service: Service) -> None:
+    """Begin the downloads of a first start, once it is known what is here."""
+    device = service.engine.known_facts().device
+    here = service.engine.inventory()
+    service.downloads.start(weights.files_to_fetch(service.settings, device, here))
 
 
 @contextmanager

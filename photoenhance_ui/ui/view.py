@@ -186,7 +186,7 @@ def _bar(share: float, label: str) -> str:
 
 def empty_html(examples: Mapping[str, Path], facts: EngineFacts, say: Texts) -> str:
     """What to expect and what to do; examples for who has no photo at hand."""
-    bare = not facts.upscalers and facts.restorer is None
+    bare = not facts.looking and not facts.upscalers and facts.restorer is None
     title, told = ("empty.nothing", "empty.nothing.how") if bare else ("empty.title", "empty")
     buttons = "".join(
         f'<button type="button" data-act="take_example" data-name="{escape(name)}" '
@@ -211,7 +211,7 @@ def banner_html(facts: EngineFacts, downloads: Sequence[DownloadState], say: Tex
     waiting = sum(state.phase is DownloadPhase.WAITING for state in downloads)
     if waiting:
         lines.append(f"<span>{escape(say.counted('networks.waiting', waiting))}</span>")
-    if facts.finder is None or facts.restorer is None:
+    if not facts.looking and (facts.finder is None or facts.restorer is None):
         lines.append(f'<span class="pe-absent">{escape(say("networks.no_faces"))}</span>')
     count = facts.photos_working + facts.photos_waiting
     if count:
@@ -220,6 +220,8 @@ def banner_html(facts: EngineFacts, downloads: Sequence[DownloadState], say: Tex
 
 
 def _at_work(facts: EngineFacts, say: Texts) -> str:
+    if facts.looking:
+        return f"<span>{escape(say('networks.looking'))}</span>"
     upscaler = choose_networks(AUTO, 2.0, facts).upscaler
     if upscaler == RESAMPLE_ONLY:
         return f'<span class="pe-absent">{escape(say("networks.no_upscaler"))}</span>'

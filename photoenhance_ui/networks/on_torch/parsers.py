@@ -1,6 +1,6 @@
-"""Face parsers: ParseNet and BiSeNet, both as face-or-not masks."""
+"""Face parsers in torch: ParseNet and BiSeNet, both as face-or-not masks."""
 
-from functools import partial
+import copy
 
 import numpy as np
 import torch
@@ -8,26 +8,19 @@ from numpy.typing import NDArray
 from torch import nn
 
 from photoenhance_ui.catalogue import Architecture
-from photoenhance_ui.networks.interfaces import FACE_PX, FaceParser
-from photoenhance_ui.networks.on_openvino.compiled import CompiledParser
-from photoenhance_ui.networks.on_openvino.face_graphs import parsenet_graph
+from photoenhance_ui.networks.face_classes import (
+    CLASSES,
+    FACE_CLASSES,
+    NORMALIZATIONS,
+    Normalization,
+)
+from photoenhance_ui.networks.interfaces import FaceParser
+from photoenhance_ui.networks.on_torch.architectures import module_of
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.on_torch.tensors import to_tensor
-from photoenhance_ui.networks.state_dicts import (
-    fill,
-    graph_errors_told,
-    load_arrays,
-    load_state_dict,
-)
+from photoenhance_ui.networks.state_dicts import load_arrays
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.weights import Installed
-
-CLASSES = 19  # of CelebAMask-HQ
-PARSENET_FACE = (*range(1, 14), 15)  # skin to hair, and ear rings: those that GFPGAN pastes
-BISENET_FACE = (*range(1, 14), 17)  # the same parts in BiSeNet's order
-HALF = (0.5, 0.5, 0.5)
-IMAGENET_MEANS = (0.485, 0.456, 0.406)
-IMAGENET_DEVIATIONS = (0.229, 0.224, 0.225)
 
 
 class TorchParser:
@@ -39,11 +32,13 @@ class TorchParser:
         network: nn.Module,
         placement: Placement,
         face_classes: tuple[int, ...],
-        normalization: tuple[tuple[float, ...], tuple[float, ...]],
+        normalization: Normalization,
     ) -> None:
+        """``network`` may lie anywhere, in any type: it is moved to where it is to be."""
         self.name = name
-        self._network = network
+        self._plain, self._network = network, placement.settle(network)
         self._placement = placement
+        self._face_classes, self._normalization = face_classes, normalization
         device, dtype = placement.device, placement.dtype
         means, deviations = normalization
         self._means = torch.tensor(means, device=device, dtype=dtype).view(1, 3, 1, 1)
@@ -51,6 +46,7 @@ class TorchParser:
         self._is_face = torch.zeros(CLASSES, dtype=torch.uint8, device=device)
         self._is_face[list(face_classes)] = 255
 
+    @torch.inference_mode()
     def __call__(self, faces: Pixels) -> NDArray[np.uint8]:
         """(N, 512, 512, 3) -> (N, 512, 512), 255 where face."""
         inputs = (to_tensor(faces, self._placement) - self._means) / self._deviations
@@ -58,31 +54,17 @@ class TorchParser:
         mask: NDArray[np.uint8] = self._is_face[classes].cpu().numpy()
         return mask
 
-
-def compile_parser(found: Installed) -> FaceParser | None:
-    """Build it for the CPU; None where only torch knows how. Raises WeightsDamaged."""
-    assert found.known is not None
-    if found.known.architecture is not Architecture.PARSENET:
-        return None
-    read = partial(load_arrays, found.path)
-    with graph_errors_told(found.path):
-        parsenet_graph(read(), np.uint8, PARSENET_FACE)
-    return CompiledParser(found.name, read, PARSENET_FACE)
+    def in_type(self, dtype: torch.dtype) -> "TorchParser":
+        """The same network in another floating-point type."""
+        return TorchParser(
+            self.name, copy.deepcopy(self._plain), self._placement.in_type(dtype),
+            self._face_classes, self._normalization,
+        )  # fmt: skip
 
 
 def load_parser(found: Installed, placement: Placement) -> FaceParser:
     """Build the parser of an installed file in torch. Raises WeightsDamaged."""
     assert found.known is not None
-    state = load_state_dict(found.path)
-    if found.known.architecture is Architecture.PARSENET:
-        from facexlib.parsing.parsenet import ParseNet
-
-        network = ParseNet(in_size=FACE_PX, out_size=FACE_PX, parsing_ch=CLASSES)
-        face, normalization = PARSENET_FACE, (HALF, HALF)
-    else:
-        from facexlib.parsing.bisenet import BiSeNet
-
-        network = BiSeNet(num_class=CLASSES)
-        face, normalization = BISENET_FACE, (IMAGENET_MEANS, IMAGENET_DEVIATIONS)
-    network = placement.settle(fill(network, state, found.path))
-    return TorchParser(found.name, network, placement, face, normalization)
+    kind = found.known.architecture
+    network = module_of(kind, load_arrays(found.path), found.path)
+    return TorchParser(found.name, network, placement, FACE_CLASSES[kind], NORMALIZATIONS[kind])

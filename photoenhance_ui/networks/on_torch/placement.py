@@ -1,32 +1,11 @@
-"""Where networks run and in which precision; what a device's errors mean to a person."""
+"""Where torch keeps networks, and in which floating-point type."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
 
-from photoenhance_ui.errors import (
-    InvalidSetting,
-    MemoryExhausted,
-    NetworkFailed,
-    PhotoEnhanceError,
-)
 from photoenhance_ui.networks.on_torch.fused import Fused
-from photoenhance_ui.request import Precision
-
-OUT_OF_MEMORY_WORDS = (
-    "out of memory", "DefaultCPUAllocator", "can't allocate memory", "Failed to allocate",
-)  # fmt: skip
-"""How torch, and in the last words OpenVINO, say it where they raise no class of their own."""
-
-TILES_AT_ONCE = {"cuda": 4}
-FACES_AT_ONCE = {"cuda": 8}
-"""Pictures that a device computes in one batch, by its type; 1 elsewhere.
-
-Not measured: no GPU was at hand. Where memory is too short for them, they are computed singly.
-"""
 
 
 @dataclass(frozen=True)
@@ -43,62 +22,23 @@ class Placement:
         """How pictures lie in memory: a GPU's matrix units want a pixel's channels together."""
         return torch.channels_last if self.device.type == "cuda" else torch.contiguous_format
 
+    def in_type(self, dtype: torch.dtype) -> "Placement":
+        """The same place, for another floating-point type."""
+        return replace(self, dtype=dtype)
+
     def settle(self, network: nn.Module) -> nn.Module:
-        """The network on the device, for inference only."""
+        """The network itself, moved to the device and only for inference."""
         placed = network.eval().requires_grad_(False).to(self.device, self.dtype)
         placed = placed.to(memory_format=self.layout)
         return Fused(placed) if self.fuse else placed
 
 
-def find_device(wanted: str) -> torch.device:
-    """The device for ``auto``, ``cpu``, ``cuda`` or ``mps``; InvalidSetting where it is absent."""
-    there = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if wanted == "auto":
-        wanted = next(name for name, is_there in there.items() if is_there)
-    if not there[wanted]:
-        raise InvalidSetting(f"This machine has no {wanted} device that torch can use.")
-    return torch.device(wanted)
+def gpus() -> tuple[str, ...]:
+    """The GPUs that torch can use, the fastest kind first: of "cuda" and "mps"."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    return tuple(kind for kind, is_there in there.items() if is_there)
 
 
-def name_of(device: torch.device) -> str:
-    """How a person would call the device."""
-    if device.type == "cuda":
-        return str(torch.cuda.get_device_name(device))
-    if device.type == "mps":
-        return "Apple GPU"
-    return f"CPU ({torch.get_num_threads()} threads)"
-
-
-def dtype_of(precision: str) -> torch.dtype:
-    """The type that upscalers in torch use for a precision."""
-    return torch.float16 if precision == Precision.FAST.value else torch.float32
-
-
-@contextmanager
-def errors_told(network: str) -> Iterator[None]:
-    """Run a network inside: its foreign errors leave as MemoryExhausted or NetworkFailed."""
-    try:
-        with torch.inference_mode():
-            yield
-    except PhotoEnhanceError:
-        raise
-    except Exception as error:
-        if _is_out_of_memory(error):
-            raise MemoryExhausted(
-                "The machine ran out of memory on this photo. "
-                "Try a smaller scale or a smaller --tile-px, and retry."
-            ) from error
-        raise NetworkFailed(
-            f"The network {network} failed on this photo ({type(error).__name__}). "
-            "Another upscaler may work; the other photos are not affected."
-        ) from error
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(w in str(error) for w in OUT_OF_MEMORY_WORDS)
+def name_of_cuda() -> str:
+    """How the maker calls the first CUDA device."""
+    return str(torch.cuda.get_device_name())

@@ -1,23 +1,15 @@
-"""Face restorers: GFPGAN (clean) and RestoreFormer."""
+"""Face restorers in torch: GFPGAN (clean) and RestoreFormer."""
 
-from functools import partial
+import copy
 
-import numpy as np
+import torch
 from torch import nn
 
-from photoenhance_ui.catalogue import Architecture
-from photoenhance_ui.networks.interfaces import FACE_PX, FaceRestorer
-from photoenhance_ui.networks.on_openvino.compiled import CompiledRestorer
-from photoenhance_ui.networks.on_openvino.face_graphs import gfpgan_graph
-from photoenhance_ui.networks.on_torch.basicsr_repair import repair
+from photoenhance_ui.networks.interfaces import FaceRestorer
+from photoenhance_ui.networks.on_torch.architectures import module_of
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.on_torch.tensors import to_pixels, to_tensor
-from photoenhance_ui.networks.state_dicts import (
-    fill,
-    graph_errors_told,
-    load_arrays,
-    load_state_dict,
-)
+from photoenhance_ui.networks.state_dicts import load_arrays
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.weights import Installed
 
@@ -30,55 +22,27 @@ class TorchRestorer:
     """
 
     def __init__(self, name: str, network: nn.Module, placement: Placement) -> None:
+        """``network`` may lie anywhere, in any type: it is moved to where it is to be."""
         self.name = name
-        self._network = network
+        self._plain = network
+        self._network = placement.settle(network)
         self._placement = placement
 
+    @torch.inference_mode()
     def __call__(self, faces: Pixels) -> Pixels:
         """(N, 512, 512, 3) -> (N, 512, 512, 3), same depth."""
         inputs = (to_tensor(faces, self._placement) - 0.5) / 0.5
         output = self._network(inputs, return_rgb=False, randomize_noise=False)[0]
         return to_pixels((output.clamp(-1, 1) + 1) / 2, faces, self.name)
 
-
-def compile_restorer(found: Installed) -> FaceRestorer | None:
-    """Build it for the CPU; None where only torch knows how. Raises WeightsDamaged."""
-    assert found.known is not None
-    if found.known.architecture is not Architecture.GFPGAN_CLEAN:
-        return None
-    read = partial(load_arrays, found.path)
-    with graph_errors_told(found.path):
-        gfpgan_graph(read(), np.uint8)
-    return CompiledRestorer(found.name, read)
+    def in_type(self, dtype: torch.dtype) -> "TorchRestorer":
+        """The same network in another floating-point type."""
+        placement = self._placement.in_type(dtype)
+        return TorchRestorer(self.name, copy.deepcopy(self._plain), placement)
 
 
 def load_restorer(found: Installed, placement: Placement) -> FaceRestorer:
     """Build the restorer of an installed file in torch. Raises WeightsDamaged."""
     assert found.known is not None
-    repair()
-    if found.known.architecture is Architecture.GFPGAN_CLEAN:
-        network = _gfpgan_clean()
-    else:
-        from gfpgan.archs.restoreformer_arch import RestoreFormer
-
-        network = RestoreFormer()
-    network = fill(network, load_state_dict(found.path), found.path)
-    return TorchRestorer(found.name, placement.settle(network), placement)
-
-
-def _gfpgan_clean() -> nn.Module:
-    """GFPGANv1Clean in the shape of the published v1.3 and v1.4."""
-    from gfpgan.archs.gfpganv1_clean_arch import GFPGANv1Clean
-
-    return GFPGANv1Clean(
-        out_size=FACE_PX,
-        num_style_feat=512,
-        channel_multiplier=2,
-        decoder_load_path=None,
-        fix_decoder=False,
-        num_mlp=8,
-        input_is_latent=True,
-        different_w=True,
-        narrow=1,
-        sft_half=True,
-    )
+    network = module_of(found.known.architecture, load_arrays(found.path), found.path)
+    return TorchRestorer(found.name, network, placement)

@@ -1,0 +1,87 @@
+"""Where networks can run on this machine, found out without torch where there is no GPU."""
+
+import ctypes
+import importlib.util
+import logging
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from photoenhance_ui.errors import InvalidSetting
+
+log = logging.getLogger(__name__)
+
+INSTALL_TORCH = "pip install -r requirements.txt"
+"""The command that adds what computes on a GPU, and any network that only torch knows."""
+AMD_DRIVER = Path("/dev/kfd")
+NVIDIA_LIBRARIES = {"linux": ("libcuda.so.1",), "win32": ("nvcuda.dll",)}
+"""What NVIDIA's driver brings: torch's CUDA devices are those that it knows."""
+
+
+def has_torch() -> bool:
+    """Whether torch is installed; it is not imported."""
+    return importlib.util.find_spec("torch") is not None
+
+
+def find_device(wanted: str) -> str:
+    """ "cpu", "cuda" or "mps" for ``auto`` or one of these; InvalidSetting where it is absent.
+
+    Importing torch takes more than a second and hundreds of megabytes, so it is asked only where
+    a GPU may be there, or was asked for.
+    """
+    if wanted == "cpu":
+        return "cpu"
+    if wanted == "auto" and not may_have_gpu():
+        return "cpu"
+    if not has_torch():
+        if wanted == "auto":
+            log.warning("gpu_not_used reason=torch_missing remedy=%r", INSTALL_TORCH)
+            return "cpu"
+        raise InvalidSetting(
+            f"The device {wanted} needs torch, which is not installed: {INSTALL_TORCH} adds it."
+        )
+    from photoenhance_ui.networks.on_torch.placement import gpus
+
+    there = (*gpus(), "cpu")
+    if wanted == "auto":
+        return there[0]
+    if wanted not in there:
+        raise InvalidSetting(f"This machine has no {wanted} device that torch can use.")
+    return wanted
+
+
+def may_have_gpu() -> bool:
+    """Whether there are signs of a GPU that torch may know; it may still not be there."""
+    if sys.platform == "darwin":
+        return platform.machine() == "arm64"
+    return AMD_DRIVER.exists() or _can_be_loaded(NVIDIA_LIBRARIES.get(sys.platform, ()))
+
+
+def name_of(device: str) -> str:
+    """How a person would call the device."""
+    if device == "cpu":
+        return f"CPU ({cores()} threads)"
+    if device == "mps":
+        return "Apple GPU"
+    from photoenhance_ui.networks.on_torch.placement import name_of_cuda
+
+    return name_of_cuda()
+
+
+def cores() -> int:
+    """The processors that this program may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _can_be_loaded(libraries: Sequence[str]) -> bool:
+    for library in libraries:
+        try:
+            ctypes.CDLL(library)
+        except OSError:
+            continue
+        return True
+    return False

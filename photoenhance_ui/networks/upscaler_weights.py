@@ -1,0 +1,122 @@
+"""An upscaler's file -> its weights, and which of Real-ESRGAN's architectures they belong to.
+
+Told by the names and shapes of the weights alone, so that a person's own file of one of these
+architectures is computed like the published ones.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photoenhance_ui.catalogue import Architecture
+from photoenhance_ui.networks.shapes import FEATURES, Shapes, rrdb_shapes, srvgg_shapes
+from photoenhance_ui.networks.state_dicts import damaged, floats_of, load_arrays
+from photoenhance_ui.weights import Installed
+
+Weights = Mapping[str, NDArray[np.float32]]
+
+OTHER_NAMES = (
+    # ESRGAN as its authors first published it.
+    (re.compile(r"^model\.0\."), "conv_first."),
+    (re.compile(r"^model\.1\.sub\.(\d+)\.RDB(\d)\.conv(\d)\.0\."), r"body.\1.rdb\2.conv\3."),
+    (re.compile(r"^model\.1\.sub\.\d+\.(weight|bias)$"), r"conv_body.\1"),
+    (re.compile(r"^model\.3\."), "conv_up1."),
+    (re.compile(r"^model\.6\."), "conv_up2."),
+    (re.compile(r"^model\.8\."), "conv_hr."),
+    (re.compile(r"^model\.10\."), "conv_last."),
+    # BSRGAN, and ESRGAN's second form.
+    (re.compile(r"^RRDB_trunk\.(\d+)\.RDB(\d)\.conv(\d)\."), r"body.\1.rdb\2.conv\3."),
+    (re.compile(r"^trunk_conv\."), "conv_body."),
+    (re.compile(r"^upconv(\d)\."), r"conv_up\1."),
+    (re.compile(r"^HRconv\."), "conv_hr."),
+)
+"""What RRDBNet's layers are called in files that do not call them as Real-ESRGAN does."""
+
+
+@dataclass(frozen=True, eq=False)
+class UpscalerWeights:
+    """Of one network, or of two between which ``denoise`` chooses."""
+
+    architecture: Architecture
+    """RRDB or SRVGG."""
+    scale: int
+    ends: tuple[Weights, ...]
+
+    @property
+    def multiple(self) -> int:
+        """What the sides of a picture must be divisible by: a x2 RRDBNet folds 2x2 pixels."""
+        return 2 if self.architecture is Architecture.RRDB and self.scale == 2 else 1
+
+
+def read_upscaler(found: Installed, companion: Installed | None) -> UpscalerWeights | None:
+    """The weights of an installed file, with those of its companion where it has one.
+
+    None for a person's own file of another architecture. Raises WeightsDamaged where a file
+    cannot be read, and where a known one holds another network than its name says.
+    """
+    first = floats_of(load_arrays(found.path))
+    if found.known is None:
+        first = _with_usual_names(first)
+        kind = _kind_of(first)
+        return None if kind is None else UpscalerWeights(*kind, (first,))
+    kind, expected = found.known.architecture, _shapes_of(found)
+    scale = found.known.scale
+    assert scale is not None
+    ends = [_checked(first, expected, found.path)]
+    if companion is not None:
+        ends.append(_checked(floats_of(load_arrays(companion.path)), expected, companion.path))
+    return UpscalerWeights(kind, scale, tuple(ends))
+
+
+def _kind_of(weights: Weights) -> tuple[Architecture, int] | None:
+    """The architecture and its scale; None where the weights are those of another one."""
+    shapes = _shapes(weights)
+    if "conv_first.weight" in shapes:
+        blocks = sum(bool(re.fullmatch(r"body\.\d+\.rdb1\.conv1\.weight", name)) for name in shapes)
+        for scale in (2, 4):
+            if shapes == rrdb_shapes(blocks, scale):
+                return Architecture.RRDB, scale
+        return None
+    convolutions = sum(len(shape) == 4 for shape in shapes.values())
+    channels = shapes.get(f"body.{2 * (convolutions - 1)}.bias", (0,))[0]
+    scale = round((channels / 3) ** 0.5)
+    features = shapes.get("body.0.weight", (0,))[0]
+    if convolutions >= 2 and shapes == srvgg_shapes(features, convolutions - 2, scale):
+        return Architecture.SRVGG, scale
+    return None
+
+
+def _shapes_of(found: Installed) -> Shapes:
+    """What a known file must hold."""
+    assert found.known is not None
+    scale, blocks = found.known.scale, found.known.blocks
+    assert scale is not None and blocks is not None
+    if found.known.architecture is Architecture.RRDB:
+        return rrdb_shapes(blocks, scale)
+    return srvgg_shapes(FEATURES, blocks, scale)
+
+
+def _checked(weights: Weights, expected: Shapes, path: Path) -> Weights:
+    if _shapes(weights) != expected:
+        raise damaged(path)
+    return weights
+
+
+def _shapes(weights: Weights) -> Shapes:
+    return {name: value.shape for name, value in weights.items()}
+
+
+def _with_usual_names(weights: Weights) -> Weights:
+    return {_usual_name(name): value for name, value in weights.items()}
+
+
+def _usual_name(name: str) -> str:
+    for other, usual in OTHER_NAMES:
+        renamed, count = other.subn(usual, name)
+        if count:
+            return renamed
+    return name
