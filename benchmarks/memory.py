@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 from skimage import data as sample_photos
 
-from benchmarks import reference
+from benchmarks import seeded_weights
 from photoenhance_ui.batch import Batch
 from photoenhance_ui.engine import open_engine
 from photoenhance_ui.request import Request
@@ -128,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     content: dict[str, Any] = {"benchmark": "memory", "large": []}
     with tempfile.TemporaryDirectory() as scratch:
-        settings = reference.settings_of(Path(scratch), given.data)
+        settings = seeded_weights.settings_of(Path(scratch), given.data)
         for megapixels in given.megapixels:
             content["large"].append(_alone(large, megapixels, settings, given.upscaler))
             print(json.dumps(content["large"][-1]), flush=True)

@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks import reference
+from benchmarks import reference, seeded_weights
 from photoenhance_ui.enhancer import Enhanced, blend
 from photoenhance_ui.faces import way_back
 from photoenhance_ui.networks.resident import Networks
@@ -41,7 +41,7 @@ PHOTOS = {
     3: "three-faces-783x1146.png",
 }
 LONGEST_PX = 400
-BACKGROUNDS = {2.0: reference.X2PLUS_FILE, 4.0: reference.X4PLUS_FILE}
+BACKGROUNDS = {2.0: seeded_weights.X2PLUS_FILE, 4.0: seeded_weights.X4PLUS_FILE}
 LEAST_PSNR_DB, MOST_LEVELS_OFF = 50.0, 3
 BORDER_MARGIN = 1e-3
 
@@ -122,7 +122,7 @@ def compared(case: Case, folder: Path, networks: Networks) -> Figures:
 
 def _by_the_reference(case: Case, folder: Path) -> tuple[reference.Picture, int]:
     upsampler = None if case.background is None else reference.background(folder, case.background)
-    detector = reference.mobilenet_detector(folder / reference.MOBILENET_FILE)
+    detector = reference.mobilenet_detector(folder / seeded_weights.MOBILENET_FILE)
     restorer = reference.gfpganer(folder, detector, case.scale, upsampler)
     return reference.reference_result(restorer, case.photo.pixels)
 
@@ -130,7 +130,7 @@ def _by_the_reference(case: Case, folder: Path) -> tuple[reference.Picture, int]
 def _by_us(case: Case, networks: Networks) -> Enhanced:
     finder, restorer, parser = (
         Path(file).stem
-        for file in (reference.MOBILENET_FILE, reference.GFPGAN_FILE, reference.PARSENET_FILE)
+        for file in (seeded_weights.MOBILENET_FILE, seeded_weights.GFPGAN_FILE, seeded_weights.PARSENET_FILE)
     )
     upscaler = RESAMPLE_ONLY if case.background is None else Path(case.background).stem
     plan = make_plan(
@@ -142,9 +142,9 @@ def _by_us(case: Case, networks: Networks) -> Enhanced:
 
 def cases(data: Path, folder: Path) -> Iterator[Figures]:
     """One, two and three faces, with and without a background network, at scales 2 and 4."""
-    shutil.copy(data / "weights" / reference.MOBILENET_FILE, folder)
-    reference.write_random_weights(
-        folder, (reference.GFPGAN_FILE, reference.PARSENET_FILE, *BACKGROUNDS.values())
+    shutil.copy(data / "weights" / seeded_weights.MOBILENET_FILE, folder)
+    seeded_weights.write_random_weights(
+        folder, (seeded_weights.GFPGAN_FILE, seeded_weights.PARSENET_FILE, *BACKGROUNDS.values())
     )
     settings = Settings(device="cpu", offline=True, weights_dir=folder, trust_weights=True)
     networks = Networks(installed(settings), settings)

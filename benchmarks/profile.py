@@ -22,7 +22,7 @@ from typing import Any
 from skimage import data as sample_photos
 from skimage.io import imsave
 
-from benchmarks import reference
+from benchmarks import seeded_weights
 from benchmarks.peak import FORMS, convolutions_gops
 from benchmarks.speed import FACE_PHOTOS, SCALE, our_ways
 from photoenhance_ui.catalogue import Role
@@ -161,7 +161,7 @@ def of_all_ways(data: Path, runs: int) -> dict[str, Any]:
     cases = []
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        settings = reference.settings_of(folder, data, (reference.X2PLUS_FILE,))
+        settings = seeded_weights.settings_of(folder, data, (seeded_weights.X2PLUS_FILE,))
         coffee = folder / "coffee.png"
         imsave(coffee, sample_photos.coffee())
         for way, (networks, request) in our_ways(settings).items():

@@ -32,7 +32,7 @@ from PIL import Image
 from skimage import data as sample_photos
 from skimage.io import imread
 
-from benchmarks import reference
+from benchmarks import reference, seeded_weights
 from benchmarks.memory import forget_peak, photo_of, resident_mb
 from benchmarks.parity import psnr
 from benchmarks.peak import peak_gflops
@@ -57,7 +57,7 @@ RESULTS = PROJECT_DIR / "benchmarks" / "results"
 SCALE = 2.0
 LEAST_DB = 45.0
 WAYS = ("reference", "exact", "fast", "8 bits", "default")
-X2PLUS = Path(reference.X2PLUS_FILE).stem
+X2PLUS = Path(seeded_weights.X2PLUS_FILE).stem
 FACE_PHOTOS = {
     1: "one-face-418x520.jpg",
     2: "two-faces-700x464.jpg",
@@ -122,7 +122,7 @@ class Case:
 
 
 def our_ways(settings: Settings) -> dict[str, tuple[Networks, Request]]:
-    """All but the reference; ``settings`` as ``reference.settings_of`` gives them, with x2plus."""
+    """All but the reference; ``settings`` as ``seeded_weights.settings_of`` gives them, with x2plus."""
     bfloat16 = Proof("bfloat16" if has_bfloat16() else None, 0.0, 0.0)
     networks = _networks(settings, bfloat16)
     apart = replace(settings, cache_dir=settings.cache_dir / "assumed")
@@ -150,8 +150,8 @@ def our_way(networks: Networks, request: Request) -> Way:
 def their_way(folder: Path) -> Way:
     """The reference, resident."""
     with _tiles_of_the_script():
-        upsampler = reference.background(folder, reference.X2PLUS_FILE)
-    detector = reference.mobilenet_detector(folder / reference.MOBILENET_FILE)
+        upsampler = reference.background(folder, seeded_weights.X2PLUS_FILE)
+    detector = reference.mobilenet_detector(folder / seeded_weights.MOBILENET_FILE)
     restorer = reference.gfpganer(folder, detector, SCALE, upsampler)
     return lambda photo: reference.reference_result(restorer, photo.pixels)[0]
 
@@ -327,7 +327,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        settings = reference.settings_of(folder, given.data, (reference.X2PLUS_FILE,))
+        settings = seeded_weights.settings_of(folder, given.data, (seeded_weights.X2PLUS_FILE,))
         ours = our_ways(settings)
         networks = ours["default"][0]
         ways = {"reference": their_way(folder)} | {

@@ -17,8 +17,6 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, cast
 
-import numpy as np
-
 from photoenhance_ui import enhancer, weights
 from photoenhance_ui.catalogue import Role
 from photoenhance_ui.drafts import draft_plan, is_cheap
@@ -53,7 +51,7 @@ from photoenhance_ui.plan import (
     operations,
     wants_fast,
 )
-from photoenhance_ui.request import Precision, Request
+from photoenhance_ui.request import Request
 from photoenhance_ui.scheduler import Scheduler
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.weights import Inventory

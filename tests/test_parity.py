@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks import reference
+from benchmarks import reference, seeded_weights
 from benchmarks.parity import blend_border, psnr
 from photoenhance_ui.enhancer import Enhanced, blend
 from photoenhance_ui.faces import TEMPLATE, region_of, way_back
@@ -25,15 +25,15 @@ from tests.driver import enhanced
 MOST_LEVELS_OFF = 3
 LEAST_PSNR_DB = 50.0
 FILES = (
-    reference.GFPGAN_FILE, reference.PARSENET_FILE, reference.X2PLUS_FILE, reference.GENERAL_FILE,
-    reference.GENERAL_WDN_FILE,
+    seeded_weights.GFPGAN_FILE, seeded_weights.PARSENET_FILE, seeded_weights.X2PLUS_FILE, seeded_weights.GENERAL_FILE,
+    seeded_weights.GENERAL_WDN_FILE,
 )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("weights")
-    reference.write_random_weights(folder, FILES)
+    seeded_weights.write_random_weights(folder, FILES)
     return folder
 
 
@@ -98,7 +98,7 @@ def both(folder: Path, networks: Networks) -> Callable[..., Pair]:
 
 @pytest.fixture(scope="module")
 def one_face(both: Callable[..., Pair]) -> Pair:
-    return both(ONE, 2.0, reference.X2PLUS_FILE)
+    return both(ONE, 2.0, seeded_weights.X2PLUS_FILE)
 
 
 def expect_equal(pair: Pair) -> None:
@@ -131,7 +131,7 @@ def test_two_faces_without_a_background_network(both: Callable[..., Pair]) -> No
 def test_the_general_network_with_its_denoise_blend(
     both: Callable[..., Pair], denoise: float
 ) -> None:
-    expect_equal(both((), 2.0, reference.GENERAL_FILE, denoise))
+    expect_equal(both((), 2.0, seeded_weights.GENERAL_FILE, denoise))
 
 
 def test_strength_blends_between_the_background_and_the_face(one_face: Pair) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from photoenhance_ui.errors import WeightsDamaged
-from photoenhance_ui.networks import pth
+from photoenhance_ui.networks.pth import NotReadable, StoredTensor, open_pth
 
 Arrays = dict[str, NDArray[Any]]
 """A state dict: names as torch has them, numbers as 32-bit floats, counts whole."""
@@ -32,7 +32,7 @@ def load_arrays(path: Path) -> Arrays:
     """
     try:
         state = _of_safetensors(path) if path.suffix == ".safetensors" else _of_pth(path)
-    except (OSError, SafetensorError, pth.NotReadable, KeyError, ValueError) as error:
+    except (OSError, SafetensorError, NotReadable, KeyError, ValueError) as error:
         raise damaged(path) from error
     return {name.removeprefix("module."): _in_32_bits(value) for name, value in state.items()}
 
@@ -40,6 +40,24 @@ def load_arrays(path: Path) -> Arrays:
 def floats_of(state: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
     """Only the numbers, without counts: what a graph is made of."""
     return {name: value for name, value in state.items() if value.dtype == np.float32}
+
+
+def _of_pth(path: Path) -> Arrays:
+    with open_pth(path) as file:
+        state = file.tree
+        for key in STATE_KEYS:
+            if isinstance(state, dict) and key in state:
+                state = state[key]
+        if not _is_state_dict(state):
+            raise NotReadable("no names with tensors")
+        arrays: Arrays = file.arrays(state)
+        return arrays
+
+
+def _is_state_dict(state: Any) -> bool:
+    return isinstance(state, dict) and all(
+        isinstance(name, str) and isinstance(value, StoredTensor) for name, value in state.items()
+    )
 
 
 def _of_safetensors(path: Path) -> Arrays:

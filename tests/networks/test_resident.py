@@ -18,7 +18,7 @@ import torch
 from facexlib.detection.retinaface import RetinaFace
 from facexlib.parsing.bisenet import BiSeNet
 
-from benchmarks import reference
+from benchmarks import reference, seeded_weights
 from photoenhance_ui.catalogue import Role
 from photoenhance_ui.errors import NetworkFailed, NetworkMissing, WeightsDamaged
 from photoenhance_ui.geometry import Size
@@ -45,7 +45,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Files from which each test takes those that it wants installed."""
     folder = tmp_path_factory.mktemp("store")
-    reference.write_random_weights(folder, [reference.GENERAL_FILE, reference.GENERAL_WDN_FILE])
+    seeded_weights.write_random_weights(folder, [seeded_weights.GENERAL_FILE, seeded_weights.GENERAL_WDN_FILE])
     torch.manual_seed(1)
     torch.save(RetinaFace("mobile0.25", device="cpu").state_dict(), folder / f"{MOBILENET}.pth")
     torch.save(BiSeNet(num_class=19).state_dict(), folder / f"{BISENET}.pth")

@@ -7,7 +7,6 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from photoenhance_ui.catalogue import Architecture
 from photoenhance_ui.networks.face_classes import (
     CLASSES,
     FACE_CLASSES,

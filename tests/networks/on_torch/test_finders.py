@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from benchmarks import reference
+from benchmarks import reference, seeded_weights
 from photoenhance_ui.catalogue import by_name
 from photoenhance_ui.errors import WeightsDamaged
 from photoenhance_ui.networks.interfaces import FaceFinder, FoundFace
@@ -175,7 +175,7 @@ def yunet() -> FaceFinder:
 def test_the_real_network_finds_what_facexlib_finds(
     mobilenet: FaceFinder, photos: dict[str, Picture], name: str
 ) -> None:
-    detector = reference.mobilenet_detector(DATA / "weights" / reference.MOBILENET_FILE)
+    detector = reference.mobilenet_detector(DATA / "weights" / seeded_weights.MOBILENET_FILE)
     theirs = reference_rows(detector, photos[name])
     (faces,) = found(mobilenet, photos[name])
     assert len(faces) == FACES_IN[name]
@@ -262,7 +262,7 @@ class Watched(nn.Module):
 def test_a_large_picture_is_searched_at_a_bounded_size(photos: dict[str, Picture]) -> None:
     photo = photos["two-faces-1297x1920.jpg"]
     large = cv2.resize(photo, None, fx=1.5, fy=1.5, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
-    watched = Watched(reference.mobilenet_detector(DATA / "weights" / reference.MOBILENET_FILE))
+    watched = Watched(reference.mobilenet_detector(DATA / "weights" / seeded_weights.MOBILENET_FILE))
     finder = RetinaFaceFinder("any", watched, CPU)
     faces, others = found(finder, large, photo)
     whole, small = watched.pixels

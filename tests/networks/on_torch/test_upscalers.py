@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from benchmarks import reference
+from benchmarks import reference, seeded_weights
 from photoenhance_ui.catalogue import by_name
 from photoenhance_ui.errors import WeightsDamaged
 from photoenhance_ui.networks.interfaces import Upscaler
@@ -218,8 +218,8 @@ def test_denoise_changes_nothing_where_there_is_no_companion(general: Both) -> N
 @pytest.fixture(scope="module")
 def pair(folder: Path) -> tuple[nn.Module, nn.Module, Upscaler]:
     """The general network, its companion, and our upscaler of both."""
-    reference.write_random_weights(
-        folder / "pair", [reference.GENERAL_FILE, reference.GENERAL_WDN_FILE]
+    seeded_weights.write_random_weights(
+        folder / "pair", [seeded_weights.GENERAL_FILE, seeded_weights.GENERAL_WDN_FILE]
     )
     general, wdn = (official(folder / "pair" / f"{name}.pth") for name in (GENERAL, GENERAL_WDN))
     networks = [reference.srvgg_network().eval() for _ in range(2)]
