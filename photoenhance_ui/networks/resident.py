@@ -18,6 +18,11 @@ from photoenhance_ui.networks.on_openvino.compiled import (
     CompiledRestorer,
     CompiledUpscaler,
 )
+from photoenhance_ui.networks.on_openvino.loading import (
+    compile_finder,
+    compile_parser,
+    compile_restorer,
+)
 from photoenhance_ui.networks.on_openvino.proofs import (
     LEAST_BLENDED_DB,
     Proofs,
@@ -29,7 +34,7 @@ from photoenhance_ui.networks.on_openvino.proofs import (
     restorers_likeness_db,
 )
 from photoenhance_ui.networks.on_torch.finders import load_finder
-from photoenhance_ui.networks.on_torch.parsers import compile_parser, load_parser
+from photoenhance_ui.networks.on_torch.parsers import load_parser
 from photoenhance_ui.networks.on_torch.placement import (
     FACES_AT_ONCE,
     TILES_AT_ONCE,
@@ -39,7 +44,7 @@ from photoenhance_ui.networks.on_torch.placement import (
     find_device,
     name_of,
 )
-from photoenhance_ui.networks.on_torch.restorers import compile_restorer, load_restorer
+from photoenhance_ui.networks.on_torch.restorers import load_restorer
 from photoenhance_ui.networks.on_torch.upscalers import compile_upscaler, load_upscaler, warm_up
 from photoenhance_ui.plan import OVERLAP_PX, EngineFacts, UpscalerFacts, choose_networks
 from photoenhance_ui.request import AUTO, RESAMPLE_ONLY, Precision, Request
@@ -170,15 +175,13 @@ class Networks:
         return self._load_for_faces(key.role, found)
 
     def _load_for_faces(self, role: Role, found: Installed) -> Any:
-        exact = self._placement(torch.float32)
-        if role is Role.FINDER:
-            return load_finder(found, exact)
         compile_it, load_it = {
+            Role.FINDER: (compile_finder, load_finder),
             Role.RESTORER: (compile_restorer, load_restorer),
             Role.PARSER: (compile_parser, load_parser),
         }[role]
         compiled = compile_it(found) if self._device.type == "cpu" else None
-        return load_it(found, exact) if compiled is None else compiled
+        return load_it(found, self._placement(torch.float32)) if compiled is None else compiled
 
     def _fast_for_faces(self, role: Role, found: Installed, exact: Any) -> Any:
         """The fastest form that is proven here; the exact one where none is."""

@@ -1,7 +1,5 @@
 """Face parsers: ParseNet and BiSeNet, both as face-or-not masks."""
 
-from functools import partial
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,25 +7,20 @@ from torch import nn
 
 from photoenhance_ui.catalogue import Architecture
 from photoenhance_ui.networks.interfaces import FACE_PX, FaceParser
-from photoenhance_ui.networks.on_openvino.compiled import CompiledParser
-from photoenhance_ui.networks.on_openvino.face_graphs import parsenet_graph
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.on_torch.tensors import to_tensor
-from photoenhance_ui.networks.state_dicts import (
-    fill,
-    graph_errors_told,
-    load_arrays,
-    load_state_dict,
+from photoenhance_ui.networks.parsing import (
+    BISENET_FACE,
+    CLASSES,
+    IMAGENET_DEVIATIONS,
+    IMAGENET_MEANS,
+    PARSENET_FACE,
 )
+from photoenhance_ui.networks.state_dicts import fill, load_state_dict
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.weights import Installed
 
-CLASSES = 19  # of CelebAMask-HQ
-PARSENET_FACE = (*range(1, 14), 15)  # skin to hair, and ear rings: those that GFPGAN pastes
-BISENET_FACE = (*range(1, 14), 17)  # the same parts in BiSeNet's order
 HALF = (0.5, 0.5, 0.5)
-IMAGENET_MEANS = (0.485, 0.456, 0.406)
-IMAGENET_DEVIATIONS = (0.229, 0.224, 0.225)
 
 
 class TorchParser:
@@ -57,17 +50,6 @@ class TorchParser:
         classes = self._network(inputs)[0].argmax(dim=1)
         mask: NDArray[np.uint8] = self._is_face[classes].cpu().numpy()
         return mask
-
-
-def compile_parser(found: Installed) -> FaceParser | None:
-    """Build it for the CPU; None where only torch knows how. Raises WeightsDamaged."""
-    assert found.known is not None
-    if found.known.architecture is not Architecture.PARSENET:
-        return None
-    read = partial(load_arrays, found.path)
-    with graph_errors_told(found.path):
-        parsenet_graph(read(), np.uint8, PARSENET_FACE)
-    return CompiledParser(found.name, read, PARSENET_FACE)
 
 
 def load_parser(found: Installed, placement: Placement) -> FaceParser:

@@ -1,23 +1,13 @@
 """Face restorers: GFPGAN (clean) and RestoreFormer."""
 
-from functools import partial
-
-import numpy as np
 from torch import nn
 
 from photoenhance_ui.catalogue import Architecture
 from photoenhance_ui.networks.interfaces import FACE_PX, FaceRestorer
-from photoenhance_ui.networks.on_openvino.compiled import CompiledRestorer
-from photoenhance_ui.networks.on_openvino.face_graphs import gfpgan_graph
 from photoenhance_ui.networks.on_torch.basicsr_repair import repair
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.on_torch.tensors import to_pixels, to_tensor
-from photoenhance_ui.networks.state_dicts import (
-    fill,
-    graph_errors_told,
-    load_arrays,
-    load_state_dict,
-)
+from photoenhance_ui.networks.state_dicts import fill, load_state_dict
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.weights import Installed
 
@@ -39,17 +29,6 @@ class TorchRestorer:
         inputs = (to_tensor(faces, self._placement) - 0.5) / 0.5
         output = self._network(inputs, return_rgb=False, randomize_noise=False)[0]
         return to_pixels((output.clamp(-1, 1) + 1) / 2, faces, self.name)
-
-
-def compile_restorer(found: Installed) -> FaceRestorer | None:
-    """Build it for the CPU; None where only torch knows how. Raises WeightsDamaged."""
-    assert found.known is not None
-    if found.known.architecture is not Architecture.GFPGAN_CLEAN:
-        return None
-    read = partial(load_arrays, found.path)
-    with graph_errors_told(found.path):
-        gfpgan_graph(read(), np.uint8)
-    return CompiledRestorer(found.name, read)
 
 
 def load_restorer(found: Installed, placement: Placement) -> FaceRestorer:
