@@ -130,7 +130,11 @@ def _by_the_reference(case: Case, folder: Path) -> tuple[reference.Picture, int]
 def _by_us(case: Case, networks: Networks) -> Enhanced:
     finder, restorer, parser = (
         Path(file).stem
-        for file in (seeded_weights.MOBILENET_FILE, seeded_weights.GFPGAN_FILE, seeded_weights.PARSENET_FILE)
+        for file in (
+            seeded_weights.MOBILENET_FILE,
+            seeded_weights.GFPGAN_FILE,
+            seeded_weights.PARSENET_FILE,
+        )
     )
     upscaler = RESAMPLE_ONLY if case.background is None else Path(case.background).stem
     plan = make_plan(

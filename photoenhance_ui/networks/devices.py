@@ -26,7 +26,7 @@ def has_torch() -> bool:
 
 
 def find_device(wanted: str) -> str:
-    """ "cpu", "cuda" or "mps" for ``auto`` or one of these; InvalidSetting where it is absent.
+    """Give "cpu", "cuda" or "mps" for ``auto`` or one of these; InvalidSetting where it is absent.
 
     Importing torch takes more than a second and hundreds of megabytes, so it is asked only where
     a GPU may be there, or was asked for.

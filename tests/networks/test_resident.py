@@ -45,7 +45,9 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Files from which each test takes those that it wants installed."""
     folder = tmp_path_factory.mktemp("store")
-    seeded_weights.write_random_weights(folder, [seeded_weights.GENERAL_FILE, seeded_weights.GENERAL_WDN_FILE])
+    seeded_weights.write_random_weights(
+        folder, [seeded_weights.GENERAL_FILE, seeded_weights.GENERAL_WDN_FILE]
+    )
     torch.manual_seed(1)
     torch.save(RetinaFace("mobile0.25", device="cpu").state_dict(), folder / f"{MOBILENET}.pth")
     torch.save(BiSeNet(num_class=19).state_dict(), folder / f"{BISENET}.pth")

@@ -15,14 +15,21 @@ from numpy.typing import NDArray
 from torch import nn
 
 from photoenhance_ui.errors import NetworkFailed
-from photoenhance_ui.networks.on_openvino import face_graphs, graphs
+from photoenhance_ui.networks.interfaces import FoundFace
+from photoenhance_ui.networks.on_openvino import graphs
 from photoenhance_ui.networks.on_openvino.graphs import Depth, Network, Quantized, Weights
 from photoenhance_ui.networks.padding import pad_to_multiple
+from photoenhance_ui.networks.retinaface import Answers, find_faces
 from photoenhance_ui.networks.state_dicts import interpolated
 from photoenhance_ui.photo import Pixels
 
 GRAPHS_KEPT = 4  # strengths of denoising times depths; people rarely use more at a time
 EXACT: Quantized = {}
+
+RestorerGraph = Callable[[Weights, Depth], ov.Model]
+"""Builds (N, 512, 512, 3) levels -> restored levels, and a total that is finite where all are."""
+ParserGraph = Callable[[Weights, Depth, int], ov.Model]
+"""Builds (N, 512, 512, 3) levels -> (N, 512, 512), 255 where face; from faces so much smaller."""
 
 # One for the process, and never freed: its first use gives the calling thread a stack to hear
 # signals on, and a core freed before a later one leaves the thread with one that is no more. The
@@ -109,19 +116,38 @@ def _checked(total: NDArray[Any], network: str) -> None:
         )
 
 
-class CompiledRestorer(Compiled):
-    """GFPGAN, with the noise stored with its weights.
+class CompiledFinder(Compiled):
+    """RetinaFace, always exact; ``graph`` is built of the weights that ``read`` gives."""
 
-    ``read`` gives the weights, each time a graph is made of them: a third of a gigabyte that would
-    otherwise lie beside the compiled graph, which has them too.
+    def __init__(
+        self, name: str, read: Callable[[], Weights], graph: Callable[[Weights], ov.Model]
+    ) -> None:
+        self.name = name
+        self._requests = _Requests(lambda _, __: graph(read()), fast=False)
+
+    def __call__(self, images: Sequence[NDArray[np.uint8]]) -> list[list[FoundFace]]:
+        """Each (H, W, 3) uint8 RGB -> its faces, best score first."""
+        return [find_faces(self._answers, image) for image in images]
+
+    def _answers(self, picture: NDArray[np.uint8]) -> Answers:
+        boxes, landmarks, scores = self._requests.answer(picture[None])
+        return Answers(boxes[0], landmarks[0], scores[0])
+
+
+class CompiledRestorer(Compiled):
+    """A face restorer, of which the same face gives the same result each time.
+
+    ``graph`` is built of the weights that ``read`` gives, which is asked each time: a third of a
+    gigabyte would otherwise lie beside the compiled graph, which has them too.
     """
 
-    def __init__(self, name: str, read: Callable[[], Weights], *, fast: bool = False) -> None:
+    def __init__(
+        self, name: str, read: Callable[[], Weights], graph: RestorerGraph, *, fast: bool = False
+    ) -> None:
         self.name = name
         self._read = read
-        self._requests = _Requests(
-            lambda _, depth: face_graphs.gfpgan_graph(read(), depth), fast=fast
-        )
+        self._graph = graph
+        self._requests = _Requests(lambda _, depth: graph(read(), depth), fast=fast)
 
     def __call__(self, faces: Pixels) -> Pixels:
         """(N, 512, 512, 3) -> (N, 512, 512, 3), same depth. Raises NetworkFailed."""
@@ -131,7 +157,7 @@ class CompiledRestorer(Compiled):
 
     def in_form(self, *, fast: bool) -> "CompiledRestorer":
         """The same network, exact or in bfloat16."""
-        return CompiledRestorer(self.name, self._read, fast=fast)
+        return CompiledRestorer(self.name, self._read, self._graph, fast=fast)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -140,24 +166,24 @@ class CompiledRestorer(Compiled):
 
 
 class CompiledParser(Compiled):
-    """ParseNet, at the size of the faces or at a part of it; ``read`` gives its weights."""
+    """A face parser, at the size of the faces or at a part of it.
+
+    ``graph`` is built of the weights that ``read`` gives.
+    """
 
     def __init__(
         self,
         name: str,
         read: Callable[[], Weights],
-        face_classes: tuple[int, ...],
+        graph: ParserGraph,
         *,
         reduced: int = 1,
         fast: bool = False,
     ) -> None:
         self.name = name
         self._read = read
-        self._face_classes = face_classes
-        self._requests = _Requests(
-            lambda _, depth: face_graphs.parsenet_graph(read(), depth, face_classes, reduced),
-            fast=fast,
-        )
+        self._graph = graph
+        self._requests = _Requests(lambda _, depth: graph(read(), depth, reduced), fast=fast)
 
     def __call__(self, faces: Pixels) -> NDArray[np.uint8]:
         """(N, 512, 512, 3) -> (N, 512, 512), 255 where face."""
@@ -166,7 +192,7 @@ class CompiledParser(Compiled):
 
     def in_form(self, *, reduced: int, fast: bool) -> "CompiledParser":
         """The same network, on faces made ``reduced`` times smaller, exact or in bfloat16."""
-        return CompiledParser(self.name, self._read, self._face_classes, reduced=reduced, fast=fast)
+        return CompiledParser(self.name, self._read, self._graph, reduced=reduced, fast=fast)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -5,6 +5,8 @@ here the weights stay, and what goes in and comes out is scaled instead, which i
 a weight ``w * in * out`` gives ``out * conv(in * x, w)``.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
@@ -22,6 +24,7 @@ from photoenhance_ui.networks.on_openvino.graphs import (
     total_of,
     twice_as_large,
 )
+from photoenhance_ui.networks.parsing import CLASSES, PARSENET_FACE
 
 DECODER = "stylegan_decoder"
 STEPS = 7  # from 4 to 512 pixels a side
@@ -33,33 +36,57 @@ PARSENET_ENCODER, PARSENET_BODY, PARSENET_DECODER = 5, 10, 4  # blocks; the enco
 
 def gfpgan_graph(weights: Weights, depth: Depth) -> ov.Model:
     """GFPGANv1Clean (Wang et al., 2021): the restored levels, and a total of the values."""
-    levels, picture = picture_of_levels(depth)
     layers = Layers(weights, {})
-    values = _gfpgan(layers, _centred(picture))
+    return restorer_graph(lambda picture: _gfpgan(layers, centred(picture)), depth)
+
+
+def restorer_graph(network: Callable[[ov.Output], ov.Output], depth: Depth) -> ov.Model:
+    """A restorer of pictures (N, 3, H, W) in 0..1 that gives -1..1: levels, and a total."""
+    levels, picture = picture_of_levels(depth)
+    values = network(picture)
     shown = op.multiply(op.add(values, np.float32(1)), np.float32(0.5)).output(0)
     restored = moved(levels_of_values(shown, depth), (0, 2, 3, 1))
     return ov.Model([restored, total_of(values)], [levels])
 
 
 def parsenet_graph(
-    weights: Weights, depth: Depth, face_classes: tuple[int, ...], reduced: int = 1
+    weights: Weights,
+    depth: Depth,
+    reduced: int = 1,
+    *,
+    face_classes: tuple[int, ...] = PARSENET_FACE,
 ) -> ov.Model:
     """ParseNet of facexlib: (N, 512, 512), 255 where a pixel's class is one of the face.
 
     ``reduced`` looks at the face so many times smaller, and repeats each pixel of the mask.
     """
+    return parser_graph(
+        lambda picture: _parsenet(weights, centred(picture)), face_classes, depth, reduced
+    )
+
+
+def parser_graph(
+    network: Callable[[ov.Output], ov.Output],
+    face_classes: tuple[int, ...],
+    depth: Depth,
+    reduced: int,
+) -> ov.Model:
+    """A parser that makes scores (N, classes, H, W) of a picture (N, 3, H, W) in 0..1, as a mask.
+
+    The mask is 255 where the best class is one of the face; see ``parsenet_graph``.
+    """
     levels, picture = picture_of_levels(depth)
     step = [reduced, reduced]
     seen = op.avg_pool(picture, step, [0, 0], [0, 0], step, True).output(0)
-    scores = _parsenet(weights, _centred(seen if reduced > 1 else picture))
+    scores = network(seen if reduced > 1 else picture)
     best = op.topk(scores, np.int32(1), 1, "max", "none").output(1)
-    is_face = np.zeros(int(weights["out_mask_conv.conv2d.weight"].shape[0]), np.uint8)
+    is_face = np.zeros(CLASSES, np.uint8)
     is_face[list(face_classes)] = 255
     mask = op.gather(op.constant(is_face), op.squeeze(best, np.array([1])), 0).output(0)
     return ov.Model([_repeated(mask, reduced) if reduced > 1 else mask], [levels])
 
 
-def _centred(picture: ov.Output) -> ov.Output:
+def centred(picture: ov.Output) -> ov.Output:
     """0..1 -> -1..1."""
     return op.subtract(op.multiply(picture, np.float32(2)), np.float32(1)).output(0)
 

@@ -1,25 +1,37 @@
 """Face parsers in torch: ParseNet and BiSeNet, both as face-or-not masks."""
 
 import copy
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from photoenhance_ui.networks.face_classes import (
-    CLASSES,
-    FACE_CLASSES,
-    NORMALIZATIONS,
-    Normalization,
-)
+from photoenhance_ui.catalogue import Architecture
 from photoenhance_ui.networks.interfaces import FaceParser
 from photoenhance_ui.networks.on_torch.architectures import module_of
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.on_torch.tensors import to_tensor
+from photoenhance_ui.networks.parsing import (
+    BISENET_FACE,
+    CLASSES,
+    IMAGENET_DEVIATIONS,
+    IMAGENET_MEANS,
+    PARSENET_FACE,
+)
 from photoenhance_ui.networks.state_dicts import load_arrays
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.weights import Installed
+
+Normalization = tuple[tuple[float, float, float], tuple[float, float, float]]
+"""What is subtracted from each colour in 0..1, and by what it is divided then."""
+HALF = (0.5, 0.5, 0.5)
+KINDS: Mapping[Architecture, tuple[tuple[int, ...], Normalization]] = {
+    Architecture.PARSENET: (PARSENET_FACE, (HALF, HALF)),
+    Architecture.BISENET: (BISENET_FACE, (IMAGENET_MEANS, IMAGENET_DEVIATIONS)),
+}
+"""Of each architecture: the classes that are face, and how it was trained to see pictures."""
 
 
 class TorchParser:
@@ -64,6 +76,5 @@ class TorchParser:
 def load_parser(found: Installed, placement: Placement) -> FaceParser:
     """Build the parser of an installed file in torch. Raises WeightsDamaged."""
     assert found.known is not None
-    kind = found.known.architecture
-    network = module_of(kind, load_arrays(found.path), found.path)
-    return TorchParser(found.name, network, placement, FACE_CLASSES[kind], NORMALIZATIONS[kind])
+    network = module_of(found.known.architecture, load_arrays(found.path), found.path)
+    return TorchParser(found.name, network, placement, *KINDS[found.known.architecture])

@@ -3,6 +3,7 @@
 import dataclasses
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,12 @@ from photoenhance_ui.networks.on_openvino.compiled import (
     CompiledRestorer,
     has_bfloat16,
 )
+from photoenhance_ui.networks.on_openvino.face_graphs import gfpgan_graph, parsenet_graph
+from photoenhance_ui.networks.on_openvino.loading import compile_parser, compile_restorer
 from photoenhance_ui.networks.on_openvino.proofs import LEAST_BLENDED_DB, parser_forms, prove_parser
-from photoenhance_ui.networks.on_torch.parsers import compile_parser, load_parser
+from photoenhance_ui.networks.on_torch.parsers import load_parser
 from photoenhance_ui.networks.on_torch.placement import Placement
-from photoenhance_ui.networks.on_torch.restorers import compile_restorer, load_restorer
+from photoenhance_ui.networks.on_torch.restorers import load_restorer
 from photoenhance_ui.networks.resident import _fast_in_torch
 from photoenhance_ui.networks.state_dicts import as_arrays, load_state_dict
 from photoenhance_ui.weights import Installed
@@ -112,7 +115,7 @@ def test_values_that_are_no_numbers_are_no_face(folder: Path) -> None:
     weights = dict(as_arrays(load_state_dict(folder / GFPGAN_FILE)))
     weights["final_linear.bias"] = weights["final_linear.bias"] * np.float32(np.nan)
     with pytest.raises(NetworkFailed, match="broken"):
-        CompiledRestorer("broken", lambda: weights)(face())
+        CompiledRestorer("broken", lambda: weights, gfpgan_graph)(face())
 
 
 def test_a_file_that_is_gone_when_a_graph_is_made_is_told(tmp_path: Path, folder: Path) -> None:
@@ -160,7 +163,8 @@ def test_a_parser_whose_looks_differ_stays_as_it_is(folder: Path) -> None:
 def test_a_parser_whose_looks_agree_takes_the_fastest(folder: Path) -> None:
     weights = dict(as_arrays(load_state_dict(folder / PARSENET_FILE)))
     weights["out_mask_conv.conv2d.bias"] = np.eye(19, dtype=np.float32)[1] * 1e4  # skin everywhere
-    proof = prove_parser(CompiledParser("skin", lambda: weights, (1,)))
+    skin_only = partial(parsenet_graph, face_classes=(1,))
+    proof = prove_parser(CompiledParser("skin", lambda: weights, skin_only))
     assert proof.form == parser_forms()[0].name
     assert proof.worst_db == 99.0
 

@@ -1,0 +1,148 @@
+"""Files of face networks on a CPU: detectors that find what torch finds, damaged files told."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from photoenhance_ui.catalogue import by_name
+from photoenhance_ui.errors import WeightsDamaged
+from photoenhance_ui.networks import retinaface
+from photoenhance_ui.networks.interfaces import FaceFinder
+from photoenhance_ui.networks.on_openvino.compiled import CompiledFinder
+from photoenhance_ui.networks.on_openvino.loading import compile_finder
+from photoenhance_ui.networks.yunet import YuNetFinder
+from photoenhance_ui.weights import Installed
+from tests.conftest import skimage_photo
+from tests.networks.detection import (
+    BACKBONES,
+    DATA,
+    FACES_IN,
+    MOBILENET,
+    RESNET50,
+    TINY_SHAPES,
+    YUNET,
+    expect_found_by_several_threads,
+    expect_nothing_left,
+    expect_same_places,
+    needs_data,
+    of_size,
+    photo_of,
+    published,
+    random_detector,
+    reference_rows,
+    rows_of,
+    write_detector,
+)
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+SMALL_PX = 0.01
+
+
+@pytest.mark.parametrize("kind", BACKBONES)
+def test_both_backbones_find_what_facexlib_finds(tmp_path: Path, kind: str) -> None:
+    picture = skimage_photo("astronaut")[40:143, 150:275]
+    detector = random_detector(kind, picture)
+    installed = write_detector(detector, kind, tmp_path)
+    finder = compile_finder(installed)
+    (faces,) = finder([picture])
+    installed.path.unlink()
+    theirs = reference_rows(detector, picture)
+    assert finder.name == BACKBONES[kind]
+    assert len(theirs) > 5
+    assert rows_of(faces).shape == theirs.shape
+    assert np.abs(rows_of(faces) - theirs).max() < SMALL_PX
+    assert (np.diff(rows_of(faces)[:, 4]) <= 0).all()
+
+
+@pytest.fixture(scope="module")
+def finder() -> FaceFinder:
+    return compile_finder(published(MOBILENET))
+
+
+@needs_data
+@pytest.mark.parametrize("name", FACES_IN)
+@pytest.mark.parametrize("factor", [1, 0.613])
+def test_the_real_network_finds_what_facexlib_finds(
+    finder: FaceFinder, name: str, factor: float
+) -> None:
+    reference = pytest.importorskip("benchmarks.reference")
+    detector = reference.mobilenet_detector(DATA / "weights" / reference.MOBILENET_FILE)
+    photo = photo_of(name)
+    photo = of_size(photo, *(round(side * factor) for side in photo.shape[:2]))
+    (faces,) = finder([photo])
+    theirs = reference_rows(detector, photo)
+    assert len(faces) == FACES_IN[name]
+    assert rows_of(faces).shape == theirs.shape
+    assert np.abs(rows_of(faces) - theirs).max() < SMALL_PX
+    assert np.abs(rows_of(faces)[:, 4] - theirs[:, 4]).max() < 1e-5
+
+
+@needs_data
+@pytest.mark.parametrize("shape", [*TINY_SHAPES, (1, 3000), (3000, 1)])
+def test_tiny_pictures_have_no_faces(finder: FaceFinder, shape: tuple[int, int]) -> None:
+    assert finder([np.full((*shape, 3), 128, np.uint8)]) == [[]]
+
+
+@needs_data
+def test_nothing_of_one_picture_is_left_for_the_next(finder: FaceFinder) -> None:
+    expect_nothing_left(
+        finder, photo_of("one-face-418x520.jpg"), photo_of("three-faces-783x1146.png")
+    )
+
+
+@needs_data
+def test_several_threads_at_once_get_their_own_faces(finder: FaceFinder) -> None:
+    photos = [photo_of(name) for name in list(FACES_IN)[:2]]
+    mirrored = [np.ascontiguousarray(photo[:, ::-1]) for photo in photos]
+    expect_found_by_several_threads(finder, photos + mirrored)
+
+
+@needs_data
+def test_a_shrunk_picture_has_its_faces_where_the_whole_one_has_them(
+    finder: FaceFinder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = photo_of("two-faces-1297x1920.jpg")
+    (whole,) = finder([photo])
+    monkeypatch.setattr(retinaface, "MAX_PIXELS", 500_000)
+    (shrunk,) = finder([photo])
+    expect_same_places(shrunk, whole)
+
+
+@needs_data
+def test_a_detector_finds_the_same_after_its_memory_was_released(finder: FaceFinder) -> None:
+    photo = photo_of("one-face-418x520.jpg")
+    (before,) = finder([photo])
+    assert isinstance(finder, CompiledFinder)
+    finder.release_memory()
+    assert np.array_equal(rows_of(finder([photo])[0]), rows_of(before))
+
+
+@needs_data
+def test_yunet_is_loaded_too() -> None:
+    assert isinstance(compile_finder(published(YUNET)), YuNetFinder)
+
+
+def cut(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+@needs_data
+@pytest.mark.parametrize("change", [cut, lambda _: b"garbage" * 99, lambda _: b""])
+@pytest.mark.parametrize("name", [MOBILENET, YUNET])
+def test_a_damaged_file_is_told(
+    tmp_path: Path, name: str, change: Callable[[bytes], bytes]
+) -> None:
+    known = by_name(name)
+    path = tmp_path / known.file
+    path.write_bytes(change((DATA / "weights" / known.file).read_bytes()))
+    with pytest.raises(WeightsDamaged):
+        compile_finder(Installed(name, path, known))
+
+
+@needs_data
+def test_the_file_of_another_backbone_is_damaged() -> None:
+    wrong = Installed(RESNET50, published(MOBILENET).path, by_name(RESNET50))
+    with pytest.raises(WeightsDamaged, match=wrong.path.name):
+        compile_finder(wrong)
