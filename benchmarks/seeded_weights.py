@@ -6,6 +6,7 @@ packages, so that files can be made on every Python.
 """
 
 import shutil
+import warnings
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -98,7 +99,7 @@ def restoreformer_state() -> State:
 
 
 def parsenet_state() -> State:
-    """facexlib's ParseNet."""
+    """The published size of facexlib's ParseNet."""
     from facexlib.parsing.parsenet import ParseNet
 
     network: nn.Module = ParseNet(in_size=512, out_size=512, parsing_ch=19)
@@ -106,7 +107,7 @@ def parsenet_state() -> State:
 
 
 def bisenet_state() -> State:
-    """facexlib's BiSeNet."""
+    """The published size of facexlib's BiSeNet."""
     from facexlib.parsing.bisenet import BiSeNet
 
     network: nn.Module = BiSeNet(num_class=19)
@@ -114,9 +115,7 @@ def bisenet_state() -> State:
 
 
 def retinaface_state(backbone: str) -> State:
-    """facexlib's RetinaFace on "mobile0.25" or "resnet50"."""
-    import warnings
-
+    """The published size of facexlib's RetinaFace on "mobile0.25" or "resnet50"."""
     from facexlib.detection.retinaface import RetinaFace
 
     with warnings.catch_warnings():

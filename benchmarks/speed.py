@@ -122,7 +122,7 @@ class Case:
 
 
 def our_ways(settings: Settings) -> dict[str, tuple[Networks, Request]]:
-    """All but the reference; ``settings`` as ``seeded_weights.settings_of`` gives them, with x2plus."""
+    """All but the reference; ``settings`` are those of ``settings_of``, with x2plus."""
     bfloat16 = Proof("bfloat16" if has_bfloat16() else None, 0.0, 0.0)
     networks = _networks(settings, bfloat16)
     apart = replace(settings, cache_dir=settings.cache_dir / "assumed")

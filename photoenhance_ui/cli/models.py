@@ -98,9 +98,9 @@ def _known(name: str) -> WeightFile:
 
 
 def _device_of(settings: Settings) -> str:
-    from photoenhance_ui.networks.on_torch.placement import find_device
+    from photoenhance_ui.networks.devices import find_device
 
-    return find_device(settings.device).type
+    return find_device(settings.device)
 
 
 def _download_one(file: WeightFile, settings: Settings) -> None:

@@ -60,16 +60,15 @@ def read_upscaler(found: Installed, companion: Installed | None) -> UpscalerWeig
     """
     first = floats_of(load_arrays(found.path))
     if found.known is None:
-        first = _with_usual_names(first)
-        kind = _kind_of(first)
-        return None if kind is None else UpscalerWeights(*kind, (first,))
-    kind, expected = found.known.architecture, _shapes_of(found)
-    scale = found.known.scale
+        own = _with_usual_names(first)
+        kind = _kind_of(own)
+        return None if kind is None else UpscalerWeights(*kind, (own,))
+    expected, scale = _shapes_of(found), found.known.scale
     assert scale is not None
     ends = [_checked(first, expected, found.path)]
     if companion is not None:
         ends.append(_checked(floats_of(load_arrays(companion.path)), expected, companion.path))
-    return UpscalerWeights(kind, scale, tuple(ends))
+    return UpscalerWeights(found.known.architecture, scale, tuple(ends))
 
 
 def _kind_of(weights: Weights) -> tuple[Architecture, int] | None:

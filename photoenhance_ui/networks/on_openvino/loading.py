@@ -40,7 +40,7 @@ PARSER_GRAPHS: Mapping[Architecture, ParserGraph] = {
 
 
 def compile_finder(found: Installed) -> CompiledFinder | None:
-    """The finder of an installed file; None where there is no graph of it. Raises WeightsDamaged."""
+    """The finder of an installed file; None where only others know how. Raises WeightsDamaged."""
     graph = FINDER_GRAPHS.get(_architecture(found))
     if graph is None:
         return None

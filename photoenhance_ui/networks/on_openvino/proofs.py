@@ -8,20 +8,29 @@ tried fastest first; the first that is near enough is used.
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 import openvino as ov
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from photoenhance_ui.errors import NetworkFailed
-from photoenhance_ui.faces import soft_mask
-from photoenhance_ui.networks.interfaces import FACE_PX, FaceParser, FaceRestorer, Upscaler
+from photoenhance_ui.networks.foreign_errors import errors_told
+from photoenhance_ui.networks.interfaces import FACE_PX
+from photoenhance_ui.networks.likeness import (
+    LEAST_BLENDED_DB,
+    blends,
+    crops,
+    faces,
+    is_near,
+    likeness_db,
+    likeness_to_db,
+    likenesses_db,
+    restored_faces,
+)
 from photoenhance_ui.networks.on_openvino.compiled import (
     CompiledParser,
     CompiledRestorer,
@@ -35,19 +44,13 @@ from photoenhance_ui.networks.on_openvino.quantization import (
     read_quantized,
     write_quantized,
 )
-from photoenhance_ui.networks.on_torch.placement import errors_told
-from photoenhance_ui.photo import Pixels
 from photoenhance_ui.request import PRESETS, Request
 
 log = logging.getLogger(__name__)
 
-LEAST_MEAN_DB, LEAST_WORST_DB = 40.0, 35.0
-"""PSNR between the fast and the exact result: what one does not see."""
-LEAST_BLENDED_DB = 45.0
-"""Of faces laid over others by a fast parser's mask and by the exact one's, at worst."""
 VERSION = 4  # of the way in which forms are calibrated and measured; another one measures anew
 CALIBRATION_CROPS, PROOF_CROPS = 48, 16
-CALIBRATION_PX, PROOF_PX = 64, 96
+CALIBRATION_PX = 64
 COMMON_STRENGTHS = {Request.denoise, *(p["denoise"] for p in PRESETS.values() if "denoise" in p)}
 """Of denoising, each with weights of its own. Fitting 8 bits pays for those that are used again and
 again; for others bfloat16 is there in a fifth of the time."""
@@ -55,12 +58,6 @@ COSTLY_OPERATIONS = 2e6
 """Multiply-adds a pixel from which pieces for calibration are half as wide, or it takes minutes."""
 KEPT_WIDE = 2
 """Of the last convolutions, where 8 bits all through are too coarse: no later one mends them."""
-MOST_DETAILED = 0.5  # largest share of a photo's size at which pieces are cut
-CONTRASTS = 0.7, 2.2  # of pieces, by which that of their photo is multiplied
-ASTRONAUT_FACE = slice(10, 200), slice(130, 320)
-"""Where scikit-image's astronaut has her face, with as much around it as an aligned one has."""
-
-Picture = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -78,11 +75,6 @@ class Proof:
     def passed(self) -> bool:
         """Whether there is a form that may be used."""
         return self.form is not None
-
-
-def is_near(mean_db: float, worst_db: float) -> bool:
-    """Whether a fast form that is so like the exact one may take its place."""
-    return mean_db >= LEAST_MEAN_DB and worst_db >= LEAST_WORST_DB
 
 
 class Proofs:
@@ -229,68 +221,6 @@ def fitted(upscaler: CompiledUpscaler, denoise: float) -> Quantized:
     return quantized(upscaler.in_torch(denoise), pictures)
 
 
-def likeness_db(
-    exact: Upscaler, fast: Upscaler, denoise: float, pictures: Sequence[Picture]
-) -> tuple[float, float]:
-    """Mean and worst PSNR in dB between two upscalers' results, at most 99 each.
-
-    0 where the fast one gives no picture.
-    """
-    expected = [exact(picture[None], denoise) for picture in pictures]
-    return _likeness_db(expected, lambda picture: fast(picture, denoise), pictures)
-
-
-def _likeness_db(
-    expected: Sequence[Pixels], fast: Callable[[Pixels], Pixels], pictures: Sequence[Picture]
-) -> tuple[float, float]:
-    try:
-        values = [
-            _psnr(one, fast(picture[None])) for one, picture in zip(expected, pictures, strict=True)
-        ]
-    except NetworkFailed:
-        return 0.0, 0.0
-    return float(np.mean(values)), min(values)
-
-
-def crops(count: int, seed: int, side_px: int = PROOF_PX) -> list[Picture]:
-    """Pieces of scikit-image's pictures; some are blurred, noisy, compressed, dark or bright."""
-    from skimage import data
-
-    taken = (data.astronaut, data.chelsea, data.page, data.coffee, data.rocket, data.camera,
-             data.immunohistochemistry, data.coins)  # fmt: skip
-    photos = [_in_colour(take()) for take in taken]
-    chance = np.random.default_rng(seed)
-    return [_crop(photos[index % len(photos)], side_px, chance) for index in range(count)]
-
-
-def _in_colour(photo: Picture) -> Picture:
-    return photo if photo.ndim == 3 else np.repeat(photo[:, :, None], 3, axis=2)
-
-
-def _crop(photo: Picture, side_px: int, chance: np.random.Generator) -> Picture:
-    # Made smaller, so that the pieces are full of detail: on soft ones every form is alike.
-    smallest = (side_px + 1) / min(photo.shape[:2])
-    factor = chance.uniform(smallest, max(smallest, MOST_DETAILED))
-    small = cv2.resize(photo, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-    picture = np.asarray(small, np.uint8)
-    top, left = (int(chance.integers(length - side_px + 1)) for length in picture.shape[:2])
-    crop = np.ascontiguousarray(picture[top : top + side_px, left : left + side_px])
-    # Drawings and print have harder contrast than photos, and larger values in a network.
-    contrast = chance.uniform(*CONTRASTS)
-    crop = np.clip((crop - crop.mean()) * contrast + crop.mean(), 0, 255).astype(np.uint8)
-    kind = int(chance.integers(4))
-    if kind == 1:
-        crop = np.asarray(cv2.GaussianBlur(crop, (0, 0), chance.uniform(0.3, 1.0)), np.uint8)
-    if kind >= 2:
-        noise = chance.normal(0, chance.uniform(2, 15), crop.shape)
-        crop = np.clip(np.rint(crop + noise), 0, 255).astype(np.uint8)
-    if kind == 3:
-        flags = [cv2.IMWRITE_JPEG_QUALITY, int(chance.integers(30, 90))]
-        crop = np.asarray(cv2.imdecode(cv2.imencode(".jpg", crop, flags)[1], 1), np.uint8)
-    gamma = chance.uniform(0.5, 1.6)
-    return np.rint(255 * (crop / 255) ** gamma).astype(np.uint8)
-
-
 # Faces
 
 
@@ -318,71 +248,24 @@ def prove_restorer(restorer: CompiledRestorer) -> Proof:
     if not has_bfloat16():
         return Proof(None, 0.0, 0.0)
     # One after the other: each graph takes a gigabyte, and this one is gone before the next.
-    expected = _restored(restorer.in_form(fast=False))
+    expected = restored_faces(restorer.in_form(fast=False))
 
     def measured() -> Proof:
-        mean_db, worst_db = _likeness_db(expected, restorer.in_form(fast=True), faces())
+        mean_db, worst_db = likeness_to_db(expected, restorer.in_form(fast=True), faces())
         form = "bfloat16" if is_near(mean_db, worst_db) else None
         return Proof(form, round(mean_db, 2), round(worst_db, 2))
 
     return _first_passed(restorer.name, [measured])
 
 
-def restorers_likeness_db(exact: FaceRestorer, fast: FaceRestorer) -> tuple[float, float]:
-    """Mean and worst PSNR in dB of restored faces; 0 where the fast one gives no picture."""
-    return _likeness_db(_restored(exact), fast, faces())
-
-
-def _restored(restorer: FaceRestorer) -> list[Pixels]:
-    return [restorer(face[None]) for face in faces()]
-
-
 def prove_parser(parser: CompiledParser) -> Proof:
     """On faces of half the size and in bfloat16; by what is seen when its mask is used."""
-    expected = _blends(parser.in_form(reduced=1, fast=False))
+    expected = blends(parser.in_form(reduced=1, fast=False))
 
     def measured(form: ParserForm) -> Proof:
         fast = parser.in_form(reduced=form.reduced, fast=form.fast)
-        values = _likenesses(expected, _blends(fast))
+        values = likenesses_db(expected, blends(fast))
         passed = form.name if min(values) >= LEAST_BLENDED_DB else None
         return Proof(passed, round(float(np.mean(values)), 2), round(min(values), 2))
 
     return _first_passed(parser.name, (partial(measured, form) for form in parser_forms()))
-
-
-def parsers_likeness_db(exact: FaceParser, fast: FaceParser) -> float:
-    """Worst PSNR in dB of what is seen when one mask is used and the other."""
-    return min(_likenesses(_blends(exact), _blends(fast)))
-
-
-def _likenesses(some: Sequence[Picture], others: Sequence[Picture]) -> list[float]:
-    return [_psnr(one, other) for one, other in zip(some, others, strict=True)]
-
-
-def _blends(parser: FaceParser) -> list[Picture]:
-    return [_blended(parser, face) for face in faces()]
-
-
-def _blended(parser: FaceParser, face: Picture) -> Picture:
-    """Its mirror image laid over the face where the parser sees one: both differ everywhere."""
-    mask = soft_mask(parser(face[None])[0])[:, :, None]
-    return np.rint(face + mask * (face[:, ::-1].astype(np.float32) - face)).astype(np.uint8)
-
-
-def faces() -> list[Picture]:
-    """(512, 512, 3) each: a face as it is, mirrored and noisy, gray and compressed, and soft."""
-    from skimage import data
-
-    rows, columns = ASTRONAUT_FACE
-    face = cv2.resize(data.astronaut()[rows, columns], (FACE_PX, FACE_PX)).astype(np.uint8)
-    chance = np.random.default_rng(3)
-    noisy = np.clip(face[:, ::-1] + chance.normal(0, 10, face.shape), 0, 255).astype(np.uint8)
-    gray = np.repeat(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)[:, :, None], 3, axis=2)
-    packed = cv2.imencode(".jpg", gray, [cv2.IMWRITE_JPEG_QUALITY, 40])[1]
-    soft = cv2.GaussianBlur(face, (0, 0), 6.0)
-    return [face, noisy, np.asarray(cv2.imdecode(packed, 1), np.uint8), np.asarray(soft, np.uint8)]
-
-
-def _psnr(one: Pixels, other: Pixels) -> float:
-    error = float(np.mean((one.astype(np.float64) - other) ** 2))
-    return min(99.0, float(10 * np.log10(255**2 / error))) if error else 99.0

@@ -48,7 +48,7 @@ class TorchBackend:
                 return load_parser(found, self._exact)
 
     def fast_form(self, exact: Any, denoise: float) -> str | None:
-        """In 16 bits on a GPU, where that is near enough; in torch a CPU gains nothing from them."""
+        """In 16 bits on a GPU, where that is near enough; torch gains nothing by them on a CPU."""
         if self._exact.device.type == "cpu":
             return None
         try:
