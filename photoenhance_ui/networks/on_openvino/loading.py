@@ -11,6 +11,7 @@ import openvino as ov
 
 from photoenhance_ui.catalogue import Architecture
 from photoenhance_ui.networks.interfaces import FaceFinder
+from photoenhance_ui.networks.on_openvino.bisenet_graph import bisenet_graph
 from photoenhance_ui.networks.on_openvino.compiled import (
     CompiledFinder,
     CompiledParser,
@@ -38,6 +39,7 @@ RESTORER_GRAPHS: Mapping[Architecture, RestorerGraph] = {
 }
 PARSER_GRAPHS: Mapping[Architecture, ParserGraph] = {
     Architecture.PARSENET: parsenet_graph,
+    Architecture.BISENET: bisenet_graph,
 }
 
 
