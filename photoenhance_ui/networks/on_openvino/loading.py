@@ -10,6 +10,7 @@ import numpy as np
 import openvino as ov
 
 from photoenhance_ui.catalogue import Architecture
+from photoenhance_ui.networks.on_openvino.bisenet_graph import bisenet_graph
 from photoenhance_ui.networks.on_openvino.compiled import (
     CompiledFinder,
     CompiledParser,
@@ -36,6 +37,7 @@ RESTORER_GRAPHS: Mapping[Architecture, RestorerGraph] = {
 }
 PARSER_GRAPHS: Mapping[Architecture, ParserGraph] = {
     Architecture.PARSENET: parsenet_graph,
+    Architecture.BISENET: bisenet_graph,
 }
 
 

@@ -17,6 +17,7 @@ from photoenhance_ui.networks.on_openvino.graphs import Weights
 from photoenhance_ui.networks.state_dicts import as_arrays
 from tests.conftest import skimage_photo
 from tests.networks.detection import BACKBONES, of_size, random_detector, raw_answers
+from tests.networks.reading import Read
 
 SHAPES = [
     (1, 1), (2, 3), (1, 40), (33, 1), (7, 9), (16, 16), (17, 40), (35, 67), (65, 63), (101, 253),
@@ -66,18 +67,6 @@ def test_several_pictures_do_not_see_each_other(both: Both) -> None:
         assert np.abs(together[0] - together[1]).max() > 0.05
         for picture in range(2):
             assert np.abs(together[picture] - alone[picture][index][0]).max() < 1e-4
-
-
-class Read(dict[str, NDArray[np.float32]]):
-    """Weights that remember which of them were read."""
-
-    def __init__(self, weights: Weights) -> None:
-        super().__init__(weights)
-        self.names: set[str] = set()
-
-    def __getitem__(self, name: str) -> NDArray[np.float32]:
-        self.names.add(name)
-        return super().__getitem__(name)
 
 
 def test_every_weight_is_read(both: Both) -> None:

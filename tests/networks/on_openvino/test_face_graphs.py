@@ -107,7 +107,6 @@ def test_the_wrong_file_is_refused(folder: Path) -> None:
 
 def test_networks_that_only_torch_knows_are_left_to_it(folder: Path) -> None:
     path = folder / PARSENET_FILE
-    assert compile_parser(Installed("parsing_bisenet", path, by_name("parsing_bisenet"))) is None
     assert compile_restorer(Installed("RestoreFormer", path, by_name("RestoreFormer"))) is None
 
 
