@@ -175,6 +175,7 @@ class Engine:
             self.cancel(job_id)
             with self._changed:
                 self._jobs.pop(job_id, None)
+                self._changed.notify_all()
 
     def cancel(self, job_id: str) -> None:
         """Stop a job: at once where it waits, after the current batch where it is worked on."""
@@ -259,8 +260,20 @@ class Engine:
             self._networks.prepare(choice, request.denoise, fast=self._wants_fast(request))
             if {BUILTIN} < set(self._networks.facts().upscalers):  # or there are no drafts
                 self._networks.prepare(DRAFTS, request.denoise, fast=True)
+            self._aside.submit(self._confirm)
         except Exception as error:  # noqa: BLE001 - the first photo meets it again
             failed_by(error, log, "start")
+
+    def _confirm(self) -> None:
+        """Measure in passing what came measured with the built-in network, once nobody waits."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or not (self._working or self._jobs))
+        if self._closed:
+            return
+        try:
+            self._networks.confirm()
+        except Exception as error:  # noqa: BLE001 - it stays as it came
+            failed_by(error, log, "confirm")
 
     def _accept(self, job: _Job) -> None:
         job.events.put(Queued())

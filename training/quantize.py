@@ -1,16 +1,21 @@
 """The built-in network in 8 bits: ``python -m training.quantize``, after new weights.
 
-What a machine would work out at its first start comes with the weights, for the ten seconds that it
-takes. Whether it is near enough is measured on each machine all the same; and a file that belongs
-to other weights is not used.
+What a machine would work out at its first start comes with the weights, for the ten seconds that
+it takes, and with how near it was measured to be. Each machine measures that again once it rests;
+and a file that belongs to other weights, or to another OpenVINO, is not believed.
 """
 
 import argparse
 from pathlib import Path
 
-from photoenhance_ui.networks.on_openvino.proofs import fitted
+from photoenhance_ui.networks.on_openvino.backend import compile_upscaler, quantized_beside
+from photoenhance_ui.networks.on_openvino.proofs import (
+    fitted,
+    openvino_version,
+    prove_upscaler,
+    told_of,
+)
 from photoenhance_ui.networks.on_openvino.quantization import KeptQuantized, write_quantized
-from photoenhance_ui.networks.on_torch.upscalers import compile_upscaler, quantized_beside
 from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
 
 
@@ -18,10 +23,12 @@ def quantize(weights: Path) -> Path:
     """Write the convolutions of ``weights`` in 8 bits beside them; gives the file."""
     upscaler = compile_upscaler(Installed(BUILTIN, weights), None)
     assert upscaler is not None
-    made = KeptQuantized(fitted(upscaler, 0.0), {"fingerprint": upscaler.fingerprint})
-    target = quantized_beside(weights)
+    told = {"fingerprint": upscaler.fingerprint, "openvino": openvino_version()}
+    convolutions, target = fitted(upscaler, 0.0), quantized_beside(weights)
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_quantized(target, made)
+    write_quantized(target, KeptQuantized(convolutions, told))
+    proof = prove_upscaler(upscaler, 0.0)  # with what was just written
+    write_quantized(target, KeptQuantized(convolutions, {**told, **told_of(proof)}))
     return target
 
 

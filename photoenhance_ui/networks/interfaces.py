@@ -114,6 +114,14 @@ class Backend(Protocol):
         """The same network in its fastest form."""
         ...
 
+    def confirm(self, exact: Any) -> bool:
+        """Measure what was only assumed of the network's fast form; False where it was not so."""
+        ...
+
+    def stop(self) -> None:
+        """Give up what is being measured: EngineStopped for who waits for it."""
+        ...
+
     def release_memory(self, network: Any) -> None:
         """Let go of what the network holds between calls; its next call takes it anew."""
         ...

@@ -38,6 +38,6 @@ class Once(Generic[Key, Value]):
 
     def drop(self, goes: Callable[[Key], bool]) -> None:
         """Forget the values whose keys ``goes`` names."""
-        for key in [key for key in self._made if goes(key)]:
+        for key in [key for key in list(self._made) if goes(key)]:
             self._made.pop(key, None)
             self._making.pop(key, None)

@@ -182,9 +182,12 @@ class Networks:
     def _put_in_place(self, alone: _Loaded, blended: _Loaded) -> None:
         """Use it from the next tile on; what was made from or known of the other one goes."""
         self._loaded.put(blended.exact.name, blended)
-        self._fast.drop(lambda loaded: loaded is alone)
-        self._forms.drop(lambda key: key[0] is alone)
-        self._prepared.drop(lambda key: key[0] is alone)
+        self._forget_forms(alone)
+
+    def _forget_forms(self, of: _Loaded) -> None:
+        self._forms.drop(lambda key: key[0] is of)
+        self._fast.drop(lambda loaded: loaded is of)
+        self._prepared.drop(lambda key: key[0] is of)
 
     def _facts_of(self, stock: _Stock) -> EngineFacts:
         device, wanted, installed = self._device, self._settings.precision, stock.installed
@@ -240,6 +243,18 @@ class Networks:
         for name in _names(choice):
             if name in self._stock.installed:
                 self._prepare(self._of(name), denoise, fast=fast)
+
+    def confirm(self) -> None:
+        """Measure what is assumed of the fast forms in use; one that is not near enough goes."""
+        for loaded in self._loaded.values():
+            if not loaded.backend.confirm(loaded.exact):
+                log.warning("fast_form_gone name=%s", loaded.exact.name)
+                self._forget_forms(loaded)
+
+    def stop_measuring(self) -> None:
+        """Give up what is being measured: EngineStopped for who waits for it."""
+        for loaded in self._loaded.values():
+            loaded.backend.stop()
 
     def _is_prepared(self, name: str, denoise: float, *, fast: bool) -> bool:
         loaded = self._of(name)

@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openvino as ov
 from safetensors import SafetensorError
 
-from photoenhance_ui.errors import NetworkFailed
+from photoenhance_ui.errors import EngineStopped, NetworkFailed
 from photoenhance_ui.networks.foreign_errors import errors_told
 from photoenhance_ui.networks.interfaces import FACE_PX
 from photoenhance_ui.networks.likeness import (
@@ -44,6 +45,7 @@ from photoenhance_ui.networks.on_openvino.quantization import (
     read_quantized,
     write_quantized,
 )
+from photoenhance_ui.networks.once import Once
 from photoenhance_ui.request import PRESETS, Request
 
 log = logging.getLogger(__name__)
@@ -58,6 +60,10 @@ COSTLY_OPERATIONS = 2e6
 """Multiply-adds a pixel from which pieces for calibration are half as wide, or it takes minutes."""
 KEPT_WIDE = 2
 """Of the last convolutions, where 8 bits all through are too coarse: no later one mends them."""
+
+
+Check = Callable[[], None]
+"""Raises where measuring is to be given up."""
 
 
 @dataclass(frozen=True)
@@ -82,52 +88,100 @@ class Proofs:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._known: dict[str, Proof] = {}
-        self._measuring: dict[str, threading.Lock] = {}
+        self._known: Once[str, Proof] = Once()
+        self._unconfirmed: set[str] = set()
+        self._stopped = threading.Event()
 
     def of_upscaler(self, upscaler: CompiledUpscaler, denoise: float) -> Proof:
-        """The proof of the network's fast form; measured now where it never was."""
-        key = _upscaler_key(upscaler, denoise)
-        return self._remembered(key, upscaler.name, lambda: prove_upscaler(upscaler, denoise))
+        """The proof of the network's fast form, as it came with the file or was measured here.
+
+        Measured now where it never was.
+        """
+        key = _key(_upscaler_key(upscaler, denoise))
+
+        def made() -> Proof:
+            if (known := _read(self._path(key))) is not None:
+                return known
+            if (shipped := _shipped(upscaler)) is not None:
+                self._unconfirmed.add(key)
+                return shipped
+            return self._measured(
+                key, upscaler.name, lambda: prove_upscaler(upscaler, denoise, self._check)
+            )
+
+        return self._known.get(key, made)
+
+    def confirm(self, upscaler: CompiledUpscaler, denoise: float) -> bool:
+        """Measure here what came with the file; False where another form is to be used instead."""
+        key = _key(_upscaler_key(upscaler, denoise))
+        if key not in self._unconfirmed:
+            return True
+        assumed = self.of_upscaler(upscaler, denoise)
+        measured = self._measured(
+            key, upscaler.name, lambda: prove_upscaler(upscaler, denoise, self._check)
+        )
+        self._known.put(key, measured)
+        self._unconfirmed.discard(key)
+        return measured.form == assumed.form
+
+    def stop(self) -> None:
+        """Give up what is being measured, now and later: EngineStopped for who asked for it."""
+        self._stopped.set()
 
     def of_restorer(self, restorer: CompiledRestorer) -> Proof:
         """As above."""
-        key = restorer.fingerprint[:32]
-        return self._remembered(key, restorer.name, lambda: prove_restorer(restorer))
+        return self._remembered(
+            restorer.fingerprint[:32], restorer.name, lambda: prove_restorer(restorer, self._check)
+        )  # fmt: skip
 
     def of_parser(self, parser: CompiledParser) -> Proof:
         """As above."""
-        key = parser.fingerprint[:32]
-        return self._remembered(key, parser.name, lambda: prove_parser(parser))
+        return self._remembered(
+            parser.fingerprint[:32], parser.name, lambda: prove_parser(parser, self._check)
+        )  # fmt: skip
 
     def assume(self, upscaler: CompiledUpscaler, denoise: float, proof: Proof) -> None:
         """Take ``proof`` for measured, as benchmarks do: random weights have none that counts."""
-        self._remembered(_upscaler_key(upscaler, denoise), upscaler.name, lambda: proof)
+        self._known.put(_key(_upscaler_key(upscaler, denoise)), proof)
 
     def kept(self) -> list[Proof]:
         """All that were measured and kept, by anyone."""
         proofs = (_read(path) for path in sorted(self._folder.glob("*.safetensors")))
         return [proof for proof in proofs if proof is not None]
 
-    def _remembered(self, key: str, name: str, measure: Callable[[], Proof]) -> Proof:
-        """Another processor or OpenVINO computes differently, so they belong to the key."""
-        kind = "bf16" if has_bfloat16() else "f32"
-        key = f"{key}-{kind}-v{VERSION}-{ov.__version__.partition('-')[0]}"
-        path = self._folder / f"{key}.safetensors"
-        if (known := self._known.get(key)) is not None:
-            return known
-        with self._measuring.setdefault(key, threading.Lock()):  # nobody waits for another's
-            known = self._known.get(key) or _read(path)
-            if known is None:
-                with errors_told(name):
-                    known = measure()
-                log.info(
-                    "fast_form_measured name=%s form=%s mean_db=%.1f worst_db=%.1f",
-                    name, known.form, known.mean_db, known.worst_db,
-                )  # fmt: skip
-                _write(path, known)
-            self._known[key] = known
-            return known
+    def _remembered(self, network: str, name: str, measure: Callable[[], Proof]) -> Proof:
+        key = _key(network)
+        return self._known.get(
+            key, lambda: _read(self._path(key)) or self._measured(key, name, measure)
+        )  # fmt: skip
+
+    def _measured(self, key: str, name: str, measure: Callable[[], Proof]) -> Proof:
+        with errors_told(name):
+            proof = measure()
+        log.info(
+            "fast_form_measured name=%s form=%s mean_db=%.1f worst_db=%.1f",
+            name, proof.form, proof.mean_db, proof.worst_db,
+        )  # fmt: skip
+        _write(self._path(key), proof)
+        return proof
+
+    def _path(self, key: str) -> Path:
+        return self._folder / f"{key}.safetensors"
+
+    def _check(self) -> None:
+        if self._stopped.is_set():
+            raise EngineStopped("The program was closed before the network was measured.")
+
+
+def openvino_version() -> str:
+    """The version whose results a proof tells of, without what says how it was built."""
+    return str(ov.__version__.partition("-")[0])
+
+
+def _key(network: str) -> str:
+    """Another processor or OpenVINO computes differently, so they belong to the key."""
+    kind = "bf16" if has_bfloat16() else "f32"
+    return f"{network}-{kind}-v{VERSION}-{openvino_version()}"
 
 
 def _upscaler_key(upscaler: CompiledUpscaler, denoise: float) -> str:
@@ -139,6 +193,10 @@ def _read(path: Path) -> Proof | None:
     kept = read_quantized(path)
     if kept is None:
         return None
+    return _proof_in(kept)
+
+
+def _proof_in(kept: KeptQuantized) -> Proof | None:
     try:
         told = json.loads(kept.told["proof"])
         return Proof(told["form"], told["mean_db"], told["worst_db"], kept.convolutions)
@@ -146,11 +204,24 @@ def _read(path: Path) -> Proof | None:
         return None  # not whole: measured anew
 
 
-def _write(path: Path, proof: Proof) -> None:
+def _shipped(upscaler: CompiledUpscaler) -> Proof | None:
+    """What came with the very weights, for the very OpenVINO."""
+    kept = _kept_beside(upscaler)
+    if kept is None or kept.told.get("openvino") != openvino_version():
+        return None
+    return _proof_in(kept)
+
+
+def told_of(proof: Proof) -> dict[str, str]:
+    """The proof as a file of convolutions tells it."""
     told = {"form": proof.form, "mean_db": proof.mean_db, "worst_db": proof.worst_db}
+    return {"proof": json.dumps(told)}
+
+
+def _write(path: Path, proof: Proof) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_quantized(path, KeptQuantized(proof.quantized, {"proof": json.dumps(told)}))
+        write_quantized(path, KeptQuantized(proof.quantized, told_of(proof)))
     except (OSError, SafetensorError) as error:  # it only costs measuring again
         log.warning("fast_form_not_kept reason=%s", type(error).__name__)
 
@@ -158,22 +229,25 @@ def _write(path: Path, proof: Proof) -> None:
 # Upscalers
 
 
-def prove_upscaler(upscaler: CompiledUpscaler, denoise: float) -> Proof:
+def prove_upscaler(
+    upscaler: CompiledUpscaler, denoise: float, check: Check = lambda: None
+) -> Proof:
     """In 8 bits, fitted to some crops and measured on others; else or for rare strengths, bfloat16.
 
-    Raises NetworkFailed where even the exact form gives no picture.
+    Raises NetworkFailed where even the exact form gives no picture, and whatever ``check`` raises,
+    which is called now and then.
     """
-    exact = upscaler.in_exact_form()
+    exact = _checked(upscaler.in_exact_form(), check)
     pictures = crops(PROOF_CROPS, 2)
     exact(pictures[0][None], denoise)
 
     def measured(form: str, convolutions: Quantized) -> Proof:
-        fast = upscaler.in_fast_form(lambda _: convolutions)
+        fast = _checked(upscaler.in_fast_form(lambda _: convolutions), check)
         mean_db, worst_db = likeness_db(exact, fast, denoise, pictures)
         passed = form if is_near(mean_db, worst_db) else None
         return Proof(passed, round(mean_db, 2), round(worst_db, 2), convolutions)
 
-    forms = _upscaler_forms(upscaler, denoise)
+    forms = _upscaler_forms(upscaler, denoise, check)
     return _first_passed(upscaler.name, (partial(measured, *form) for form in forms))
 
 
@@ -195,30 +269,48 @@ def _first_passed(network: str, forms: Iterable[Callable[[], Proof]]) -> Proof:
     return proof
 
 
-def _upscaler_forms(upscaler: CompiledUpscaler, denoise: float) -> Iterator[tuple[str, Quantized]]:
+def _checked(network: Callable[..., Any], check: Check) -> Any:
+    """The network, which calls ``check`` before it computes."""
+
+    def computed(*given: Any) -> Any:
+        check()
+        return network(*given)
+
+    return computed
+
+
+def _upscaler_forms(
+    upscaler: CompiledUpscaler, denoise: float, check: Check
+) -> Iterator[tuple[str, Quantized]]:
     is_common = denoise in COMMON_STRENGTHS or not upscaler.is_blended
     if is_common or not has_bfloat16():
-        convolutions = _quantized(upscaler, denoise)
+        convolutions = _quantized(upscaler, denoise, check)
         yield "8 bits", convolutions
         yield f"8 bits, the last {KEPT_WIDE} wider", dict(list(convolutions.items())[:-KEPT_WIDE])
     if has_bfloat16():
         yield "bfloat16", {}
 
 
-def _quantized(upscaler: CompiledUpscaler, denoise: float) -> Quantized:
+def _quantized(upscaler: CompiledUpscaler, denoise: float, check: Check) -> Quantized:
     """As it came with the weights, or worked out now."""
-    if upscaler.quantized_file is not None:
-        kept = read_quantized(upscaler.quantized_file)
-        if kept is not None and kept.told.get("fingerprint") == upscaler.fingerprint:
-            return kept.convolutions
-    return fitted(upscaler, denoise)
+    kept = _kept_beside(upscaler)
+    return fitted(upscaler, denoise, check) if kept is None else kept.convolutions
 
 
-def fitted(upscaler: CompiledUpscaler, denoise: float) -> Quantized:
+def _kept_beside(upscaler: CompiledUpscaler) -> KeptQuantized | None:
+    """The convolutions in 8 bits that came with these very weights."""
+    if upscaler.quantized_file is None:
+        return None
+    kept = read_quantized(upscaler.quantized_file)
+    is_its_own = kept is not None and kept.told.get("fingerprint") == upscaler.fingerprint
+    return kept if is_its_own else None
+
+
+def fitted(upscaler: CompiledUpscaler, denoise: float, check: Check = lambda: None) -> Quantized:
     """All convolutions in 8 bits, worked out on other pieces than those that prove a form."""
     is_costly = upscaler.operations_per_pixel > COSTLY_OPERATIONS
     pictures = crops(CALIBRATION_CROPS, 1, CALIBRATION_PX // (2 if is_costly else 1))
-    return quantized(upscaler.in_torch(denoise), pictures)
+    return quantized(upscaler.exact_graph(denoise), pictures, check)
 
 
 # Faces
@@ -243,28 +335,30 @@ def parser_forms() -> list[ParserForm]:
     return [*forms, ParserForm(2, False)]
 
 
-def prove_restorer(restorer: CompiledRestorer) -> Proof:
+def prove_restorer(restorer: CompiledRestorer, check: Check = lambda: None) -> Proof:
     """In bfloat16, on a face in several states."""
     if not has_bfloat16():
         return Proof(None, 0.0, 0.0)
     # One after the other: each graph takes a gigabyte, and this one is gone before the next.
-    expected = restored_faces(restorer.in_form(fast=False))
+    expected = restored_faces(_checked(restorer.in_form(fast=False), check))
 
     def measured() -> Proof:
-        mean_db, worst_db = likeness_to_db(expected, restorer.in_form(fast=True), faces())
+        mean_db, worst_db = likeness_to_db(
+            expected, _checked(restorer.in_form(fast=True), check), faces()
+        )
         form = "bfloat16" if is_near(mean_db, worst_db) else None
         return Proof(form, round(mean_db, 2), round(worst_db, 2))
 
     return _first_passed(restorer.name, [measured])
 
 
-def prove_parser(parser: CompiledParser) -> Proof:
+def prove_parser(parser: CompiledParser, check: Check = lambda: None) -> Proof:
     """On faces of half the size and in bfloat16; by what is seen when its mask is used."""
-    expected = blends(parser.in_form(reduced=1, fast=False))
+    expected = blends(_checked(parser.in_form(reduced=1, fast=False), check))
 
     def measured(form: ParserForm) -> Proof:
         fast = parser.in_form(reduced=form.reduced, fast=form.fast)
-        values = likenesses_db(expected, blends(fast))
+        values = likenesses_db(expected, blends(_checked(fast, check)))
         passed = form.name if min(values) >= LEAST_BLENDED_DB else None
         return Proof(passed, round(float(np.mean(values)), 2), round(min(values), 2))
 
