@@ -10,9 +10,7 @@ from typing import Any
 
 import numpy as np
 import openvino as ov
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from photoenhance_ui.errors import NetworkFailed
 from photoenhance_ui.networks.on_openvino import face_graphs, graphs
@@ -177,8 +175,8 @@ class CompiledParser(Compiled):
 class CompiledUpscaler(Compiled):
     """An upscaler whose weights are those of one network, or lie between those of two.
 
-    ``network`` is its graph, ``build`` gives the same in torch, without weights.
-    ``quantized_file`` may hold its convolutions in 8 bits, as they came with the weights.
+    ``network`` is its graph. ``quantized_file`` may hold its convolutions in 8 bits, as they came
+    with the weights.
     """
 
     def __init__(
@@ -186,7 +184,6 @@ class CompiledUpscaler(Compiled):
         name: str,
         scale: int,
         network: Network,
-        build: Callable[[], nn.Module],
         ends: tuple[Weights, ...],
         *,
         multiple: int = 1,
@@ -197,7 +194,6 @@ class CompiledUpscaler(Compiled):
         self.name = name
         self.scale = scale
         self._network = network
-        self._build = build
         self._ends = ends
         self._multiple = multiple
         self.quantized_file = quantized_file
@@ -234,24 +230,21 @@ class CompiledUpscaler(Compiled):
         strong, weak = self._ends
         return interpolated(strong, weak, denoise)
 
-    def in_torch(self, denoise: float) -> nn.Module:
-        """The same network as a module of its own, in 32 bits."""
-        network = self._build()
-        state = {name: torch.from_numpy(value) for name, value in self.weights(denoise).items()}
-        network.load_state_dict(state)
-        return network.eval()
+    def exact_graph(self, denoise: float) -> ov.Model:
+        """The network in 32 bits, for levels of 8 bits; to be taken apart by whoever asks."""
+        return graphs.level_graph(self._network, self.weights(denoise), np.uint8)
 
     def in_fast_form(self, quantized_for: Callable[[float], Quantized]) -> "CompiledUpscaler":
         """The same network: convolutions that are quantized in 8 bits, the others in bfloat16."""
         return CompiledUpscaler(
-            self.name, self.scale, self._network, self._build, self._ends,
+            self.name, self.scale, self._network, self._ends,
             multiple=self._multiple, quantized_for=quantized_for, fast=True,
         )  # fmt: skip
 
     def in_exact_form(self) -> "CompiledUpscaler":
         """The same network in 32 bits, compiled apart, so that it can be let go of."""
         return CompiledUpscaler(
-            self.name, self.scale, self._network, self._build, self._ends, multiple=self._multiple
+            self.name, self.scale, self._network, self._ends, multiple=self._multiple
         )
 
     @cached_property

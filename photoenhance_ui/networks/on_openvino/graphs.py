@@ -61,10 +61,10 @@ class Layers:
         quantized = None if self._takes_fine_picture else self._quantized.get(name)
         self._takes_fine_picture = False
         if quantized is not None:
-            kernel = _kernel_in_8_bits(quantized)
-            return _convolved(_in_8_bits(x, quantized), kernel, quantized.bias)
+            x, kernel = _in_8_bits(x, quantized), _kernel_in_8_bits(quantized)
+            return _plus_bias(convolved(x, kernel, name), quantized.bias)
         kernel = op.constant(self.values(f"{name}.weight")).output(0)
-        return _convolved(x, kernel, self._weights.get(f"{name}.bias"))
+        return _plus_bias(convolved(x, kernel, name), self._weights.get(f"{name}.bias"))
 
     def values(self, name: str) -> NDArray[np.float32]:
         """An entry of the state dict; KeyError where the file holds another network."""
@@ -214,10 +214,14 @@ def moved(x: ov.Output, order: tuple[int, ...]) -> ov.Output:
     return op.transpose(x, np.array(order)).output(0)
 
 
-def _convolved(x: ov.Output, kernel: ov.Output, bias: NDArray[np.float32] | None) -> ov.Output:
+def convolved(x: ov.Output, kernel: ov.Output, name: str | None = None) -> ov.Output:
+    """With zeros around, so that the size stays; the node is known by its name."""
     around = [kernel.get_shape()[-1] // 2] * 2
-    y = op.convolution(x, kernel, [1, 1], around, around, [1, 1]).output(0)
-    return y if bias is None else op.add(y, op.constant(bias.reshape(1, -1, 1, 1))).output(0)
+    return op.convolution(x, kernel, [1, 1], around, around, [1, 1], name=name).output(0)
+
+
+def _plus_bias(x: ov.Output, bias: NDArray[np.float32] | None) -> ov.Output:
+    return x if bias is None else op.add(x, op.constant(bias.reshape(1, -1, 1, 1))).output(0)
 
 
 def _in_8_bits(x: ov.Output, of: QuantizedConvolution) -> ov.Output:

@@ -226,7 +226,7 @@ def fitted(upscaler: CompiledUpscaler, denoise: float) -> Quantized:
     """All convolutions in 8 bits, worked out on other pieces than those that prove a form."""
     is_costly = upscaler.operations_per_pixel > COSTLY_OPERATIONS
     pictures = crops(CALIBRATION_CROPS, 1, CALIBRATION_PX // (2 if is_costly else 1))
-    return quantized(upscaler.in_torch(denoise), pictures)
+    return quantized(upscaler.exact_graph(denoise), pictures)
 
 
 def likeness_db(

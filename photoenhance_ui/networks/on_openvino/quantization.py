@@ -8,24 +8,28 @@ for by the columns that follow (OPTQ, Frantar et al., 2023).
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache
 from pathlib import Path
 
 import numpy as np
-import torch
+import openvino as ov
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from openvino import opset13 as op
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
-from torch import Tensor, nn
 
+from photoenhance_ui.networks.on_openvino import graphs
+from photoenhance_ui.networks.on_openvino.compiled import compiled
 from photoenhance_ui.networks.on_openvino.graphs import (
     INPUT_LEVELS,
     WEIGHT_LEVELS,
     Quantized,
     QuantizedConvolution,
 )
+from photoenhance_ui.networks.on_openvino.pieces import Array, Piece, Run, answer_of, cut
 
 INPUTS_SHARE = 0.7
 """Of evening out channels: 1 gives all inputs one range, 0 all weights."""
@@ -34,134 +38,237 @@ CLIPPINGS = np.linspace(0.25, 1.0, 16)  # shares of the range that are tried
 VALUES_KEPT = 150_000  # of each convolution's input: enough for its distribution
 STRIDE_PX = 3  # between the places of a picture whose errors are made small
 DAMPING = 0.6  # of the mean square of inputs, so that what is rarely seen changes little
+PICTURES_AT_ONCE = 8  # that are computed together: memory that was just used is used again
 COLUMNS_AT_ONCE = 64  # whose errors reach the columns after them in one product: only for speed
 LARGEST = WEIGHT_LEVELS // 2
 PARTS = "scales", "kernel", "steps", "bias"
 """Arrays of a convolution, as they are kept in a file."""
 
 Picture = NDArray[np.uint8]
+Portions = Sequence[Array]
+"""Values (N, C, H, W) of some pictures, and those of the next."""
+Wide = NDArray[np.float64]
+Convolve = Callable[[Array, Array, Array], Array]
+"""Values (N, C, H, W), a kernel (O, C, h, w) and a bias (O,) -> (N, O, H, W)."""
 
 
-@torch.inference_mode()
-def quantized(network: nn.Module, pictures: Sequence[Picture]) -> Quantized:
-    """Every convolution of ``network`` in 8 bits; ``pictures`` are (H, W, 3), all of one size.
+def quantized(graph: ov.Model, pictures: Sequence[Picture]) -> Quantized:
+    """Every convolution of ``graph`` in 8 bits, by its name.
 
-    The network takes (N, 3, H, W) in 0..1 and is of no other use afterwards.
+    The graph takes whole levels (N, H, W, 3) of any size, and is of no other use afterwards;
+    ``pictures`` are (H, W, 3), all of one size.
     """
+    begins = range(0, len(pictures), PICTURES_AT_ONCE)
+    levels = [np.stack(pictures[begin : begin + PICTURES_AT_ONCE]) for begin in begins]
+    pieces = cut(graph)
+    exact, rough = Run(pieces, levels), Run(pieces, levels)
+    convolve_for = cache(_convolve)  # few kernels differ in shape
     made: dict[str, QuantizedConvolution] = {}
-    for name, module in network.named_modules():
-        if isinstance(module, nn.Conv2d):
-            module.forward = partial(_fitting, name, module, made)  # type: ignore[method-assign]
-    floats = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255
-    network(torch.cat([floats, floats]))
+    for piece in pieces:
+        convolve = convolve_for(piece.kernel.shape)
+        made[piece.name] = _fitting(piece, convolve, exact, rough, is_first=not made)
     return made
 
 
 def _fitting(
-    name: str, convolution: nn.Conv2d, made: dict[str, QuantizedConvolution], inputs: Tensor
-) -> Tensor:
-    """Both answers: the exact one to the first half, the rounded one to the second."""
-    exact, rough = inputs.chunk(2)
-    answer = convolution._conv_forward(exact, convolution.weight, convolution.bias)
-    if made:
-        scales = _scales(exact, convolution.weight)
-        exact, rough = (half / scales[:, None, None] for half in (exact, rough))
-        low, high = _best_range(rough)
-    else:  # the picture's own levels are told apart as they are
-        scales, low, high = torch.ones(exact.shape[1]), 0.0, 1.0
-    rounded = _rounded(rough, low, high)
-    weight = convolution.weight * scales[:, None, None]
-    kernel, steps, bias = _fitted(weight, convolution.bias, exact, rounded)
-    made[name] = QuantizedConvolution(
-        low, high, scales.numpy(), kernel.numpy().astype(np.int8), steps.numpy(), bias.numpy()
-    )
-    worth = kernel * steps[:, None, None, None]
-    return torch.cat([answer, convolution._conv_forward(rounded, worth, bias)])
+    piece: Piece, convolve: Convolve, exact: Run, rough: Run, *, is_first: bool
+) -> QuantizedConvolution:
+    """The convolution in 8 bits, with which the rough run goes on; the exact one does without."""
+    before = compiled(piece.before)
+    as_is, taken = exact.taken(piece, before), rough.taken(piece, before)
+    fitted, rounded = fitted_convolution(piece.kernel, piece.bias, as_is, taken, is_first=is_first)
+    del taken
+    exact.answer(piece, [convolve(x, piece.kernel, piece.bias) for x in as_is])
+    del as_is
+    worth = fitted.kernel * fitted.steps[:, None, None, None]
+    rough.answer(piece, [convolve(x, worth, fitted.bias) for x in rounded])
+    return fitted
 
 
-def _scales(inputs: Tensor, weight: Tensor) -> Tensor:
+def _convolve(kernel_shape: tuple[int, ...]) -> Convolve:
+    """Compiled once for all kernels of a shape, which are given to it as values are."""
+    outputs, inputs = kernel_shape[:2]
+    values = op.parameter([-1, inputs, -1, -1], np.float32)
+    kernel = op.parameter(kernel_shape, np.float32)
+    bias = op.parameter([1, outputs, 1, 1], np.float32)
+    answer = op.add(graphs.convolved(values.output(0), kernel.output(0)), bias)
+    request = compiled(ov.Model([answer], [values, kernel, bias]))
+    return lambda x, kernel, bias: answer_of(request, (x, kernel, bias.reshape(1, -1, 1, 1)))
+
+
+def fitted_convolution(
+    kernel: Array, bias: Array, exact: Portions, rough: Portions, *, is_first: bool
+) -> tuple[QuantizedConvolution, Portions]:
+    """A convolution in 8 bits, and what it then takes in place of ``rough``.
+
+    ``kernel`` (O, C, h, w) and ``bias`` (O,) are those in 32 bits; ``exact`` is what reaches them
+    where nothing is rounded, ``rough`` where all before is. The first convolution of a network
+    tells its picture's own levels apart, as they are.
+    """
+    if is_first:
+        scales, low, high = np.ones(kernel.shape[1], np.float32), 0.0, 1.0
+    else:
+        scales = _scales(exact, kernel)
+        low, high = _best_range(rough, scales)
+    rounded = [_rounded(x, low, high, scales[:, None, None]) for x in rough]
+    whole, steps, moved = _fitted(kernel, bias, scales, exact, rounded)
+    return QuantizedConvolution(low, high, scales, whole, steps, moved), rounded
+
+
+def _scales(inputs: Portions, kernel: Array) -> Array:
     """By what each channel is divided: (C,), their geometric mean 1."""
-    values = inputs[:, :, ::2, ::2].abs().transpose(0, 1).flatten(1)
-    ranges = values.topk(max(1, int(RARE * values.shape[1])), dim=1).values[:, -1].clamp_min(1e-6)
-    weights = weight.abs().amax((0, 2, 3)).clamp_min(1e-6)
-    scales = ranges.log() * INPUTS_SHARE - weights.log() * (1 - INPUTS_SHARE)
-    return (scales - scales.mean()).exp()
+    some = np.concatenate([np.abs(x[:, :, ::2, ::2]) for x in inputs])
+    values = some.swapaxes(0, 1).reshape(some.shape[1], -1)
+    nth = values.shape[1] - max(1, int(RARE * values.shape[1]))
+    ranges = np.maximum(np.partition(values, nth, axis=1)[:, nth], 1e-6)
+    weights = np.maximum(np.abs(kernel).max((0, 2, 3)), 1e-6)
+    scales = np.log(ranges) * INPUTS_SHARE - np.log(weights) * (1 - INPUTS_SHARE)
+    answer: Array = np.exp(scales - scales.mean())
+    return answer
 
 
-def _best_range(inputs: Tensor) -> tuple[float, float]:
-    """Ends, with 0 on a step, between which rounding and cutting off cost least in squares."""
-    values = inputs.flatten()
-    lowest, highest = min(0.0, float(values.min())), max(0.0, float(values.max()), 1e-6)
-    some = values[:: max(1, values.numel() // VALUES_KEPT)]
+def _best_range(inputs: Portions, scales: Array) -> tuple[float, float]:
+    """Ends, with 0 on a step, between which rounding and cutting off cost least in squares.
+
+    Those of ``inputs`` (N, C, H, W) once each channel is divided by its scale.
+    """
+    lowest = min(0.0, *(float((x.min((0, 2, 3)) / scales).min()) for x in inputs))
+    highest = max(1e-6, *(float((x.max((0, 2, 3)) / scales).max()) for x in inputs))
+    every = max(1, sum(x.size for x in inputs) // VALUES_KEPT)
+    some, begin = [], 0
+    for x in inputs:
+        some.append(_some_divided(x, scales, slice(-begin % every, None, every)))
+        begin += x.size
+    values = np.concatenate(some)
     tried = []
     for share in CLIPPINGS:
         step = (highest - lowest) * share / (INPUT_LEVELS - 1)
         low = -float(np.round(-lowest * share / step)) * step
         high = low + step * (INPUT_LEVELS - 1)
-        error = float((_rounded(some, low, high) - some).square().mean())
+        error = float(np.square(_rounded(values, low, high) - values).mean())
         tried.append((error, low, high))
     _, low, high = min(tried)
     return low, high
 
 
-def _rounded(values: Tensor, low: float, high: float) -> Tensor:
+def _some_divided(x: Array, scales: Array, some: slice) -> Array:
+    """Some of the values (N, C, H, W), taken as one row, each divided by its channel's scale."""
+    channels = np.arange(x.size)[some] // (x.shape[2] * x.shape[3]) % x.shape[1]
+    answer: Array = x.reshape(-1)[some] / scales[channels]
+    return answer
+
+
+def _rounded(values: Array, low: float, high: float, scales: Array | float = 1.0) -> Array:
+    """Divided by their scales, to the nearest of the steps that are counted from 0."""
     step = (high - low) / (INPUT_LEVELS - 1)
-    return ((values.clamp(low, high) - low) / step).round_() * step + low
+    divisors: Array = np.asarray(scales * step, np.float32)
+    whole: Array = values / divisors
+    np.rint(whole, out=whole)
+    np.clip(whole, round(low / step), round(high / step), out=whole)
+    whole *= np.float32(step)
+    return whole
 
 
 def _fitted(
-    weight: Tensor, bias: Tensor | None, exact: Tensor, rounded: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Whole weights (O, C, h, w) in -127..127, their steps (O,), and the bias (O,)."""
-    of_exact, of_rounded = (_patches(x, weight.shape[-1]) for x in (exact, rounded))
-    mean_exact, mean_rounded = of_exact.mean(1), of_rounded.mean(1)
-    of_exact, of_rounded = of_exact - mean_exact[:, None], of_rounded - mean_rounded[:, None]
-    count = of_rounded.shape[1]
-    squares = (of_rounded @ of_rounded.T / count).double()
-    across = (of_exact @ of_rounded.T / count).double()
-    rows = weight.flatten(1).double()
-    damping = DAMPING * squares.diagonal().mean().clamp_min(1e-12)
-    squares.diagonal().add_(damping)
-    across.diagonal().add_(damping)
-    best = torch.cholesky_solve((rows @ across).T, torch.linalg.cholesky(squares)).T
-    steps = best.abs().amax(1).clamp_min(1e-8) / LARGEST
-    whole = _column_by_column(best, steps, squares)
-    worth = whole * steps[:, None]
-    moved = rows @ mean_exact.double() - worth @ mean_rounded.double()
-    moved = moved if bias is None else moved + bias
-    return whole.view_as(weight).float(), steps.float(), moved.float()
+    kernel: Array, bias: Array, scales: Array, exact: Portions, rounded: Portions
+) -> tuple[NDArray[np.int8], Array, Array]:
+    """Whole weights (O, C, h, w) in -127..127, their steps (O,), and the bias (O,).
+
+    ``exact`` is what ``kernel`` takes, ``rounded`` the same divided by ``scales`` and rounded.
+    """
+    from scipy.linalg import cho_factor, cho_solve
+
+    seen = _seen(exact, rounded, kernel.shape[-1])
+    rows = kernel.reshape(len(kernel), -1).astype(np.float64)
+    scaled = (kernel * scales[:, None, None]).reshape(rows.shape)
+    damping = DAMPING * max(float(seen.squares.diagonal().mean()), 1e-12)
+    squares = seen.squares + damping * np.eye(len(seen.squares))
+    factor = cho_factor(squares, check_finite=False)
+    wanted = rows @ seen.across + damping * scaled
+    best: Wide = cho_solve(factor, wanted.T, overwrite_b=True, check_finite=False).T
+    steps = np.maximum(np.abs(best).max(1), 1e-8) / LARGEST
+    whole = column_by_column(best, steps, squares)
+    moved = bias + rows @ seen.mean_exact - (whole * steps[:, None]) @ seen.mean_rounded
+    in_place = whole.reshape(kernel.shape).astype(np.int8)
+    return in_place, steps.astype(np.float32), moved.astype(np.float32)
 
 
-def _patches(x: Tensor, side: int) -> Tensor:
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What a kernel sees at many places, C * h * w values at each: means, and mean products.
+
+    Products are those of distances from the means, of rounded values by rounded ones
+    (``squares``) and of exact values by rounded ones (``across``).
+    """
+
+    mean_exact: Wide
+    mean_rounded: Wide
+    squares: Wide
+    across: Wide
+
+
+def _seen(exact: Portions, rounded: Portions, side: int) -> _Seen:
+    # The first portion's means are near enough to those of all that products of 32 bits lose
+    # nothing; what is left between both is put right at the end.
+    near_exact, near_rounded = (_patches(x[0], side).mean(1)[:, None] for x in (exact, rounded))
+    places, features = 0, len(near_exact)
+    aside_exact, aside_rounded = np.zeros(features), np.zeros(features)
+    squares, across = np.zeros((features, features)), np.zeros((features, features))
+    for one, other in zip(exact, rounded, strict=True):
+        of_exact, of_rounded = _patches(one, side), _patches(other, side)
+        of_exact -= near_exact
+        of_rounded -= near_rounded
+        places += of_exact.shape[1]
+        aside_exact += of_exact.sum(1)
+        aside_rounded += of_rounded.sum(1)
+        squares += of_rounded @ of_rounded.T
+        across += of_exact @ of_rounded.T
+    aside_exact, aside_rounded = aside_exact / places, aside_rounded / places
+    return _Seen(
+        near_exact[:, 0] + aside_exact,
+        near_rounded[:, 0] + aside_rounded,
+        squares / places - np.outer(aside_rounded, aside_rounded),
+        across / places - np.outer(aside_exact, aside_rounded),
+    )
+
+
+def _patches(x: Array, side: int) -> Array:
     """What a kernel sees at some places: (C * side * side, places)."""
-    seen = x.unfold(2, side, STRIDE_PX).unfold(3, side, STRIDE_PX)  # (N, C, rows, columns, h, w)
-    return seen.permute(1, 4, 5, 0, 2, 3).reshape(x.shape[1] * side**2, -1)
+    seen = sliding_window_view(x, (side, side), (2, 3))[:, :, ::STRIDE_PX, ::STRIDE_PX]
+    return seen.transpose(1, 4, 5, 0, 2, 3).reshape(x.shape[1] * side**2, -1)
 
 
-def _column_by_column(rows: Tensor, steps: Tensor, squares: Tensor) -> Tensor:
-    """Rounded to whole steps; what a column loses, those after it make up for."""
-    order = squares.diagonal().argsort(descending=True)
-    passed_on = _inverse_root(squares[order][:, order]).numpy()
-    left, step = rows[:, order].T.contiguous().numpy(), steps.numpy()
+def column_by_column(rows: Wide, steps: Wide, squares: Wide) -> Wide:
+    """Rounded to whole steps; what a column loses, those after it make up for.
+
+    ``rows`` (O, I) are what each output weighs its inputs with, ``steps`` (O,), and ``squares``
+    (I, I) the mean products of inputs.
+    """
+    order = np.argsort(-squares.diagonal(), kind="stable")
+    passed_on = _inverse_root(squares[np.ix_(order, order)])
+    left = np.ascontiguousarray(rows[:, order].T)
     whole, errors = np.empty_like(left), np.empty_like(left)
     for begin in range(0, len(left), COLUMNS_AT_ONCE):
         end = min(begin + COLUMNS_AT_ONCE, len(left))
         for column in range(begin, end):
-            whole[column] = np.clip(np.rint(left[column] / step), -LARGEST, LARGEST)
-            errors[column] = (left[column] - whole[column] * step) / passed_on[column, column]
+            whole[column] = np.clip(np.rint(left[column] / steps), -LARGEST, LARGEST)
+            errors[column] = (left[column] - whole[column] * steps) / passed_on[column, column]
             left[column + 1 : end] -= passed_on[column, column + 1 : end, None] * errors[column]
         left[end:] -= passed_on[begin:end, end:].T @ errors[begin:end]
-    answer = torch.empty_like(rows)
-    answer[:, order] = torch.from_numpy(whole).T
+    answer = np.empty_like(rows)
+    answer[:, order] = whole.T
     return answer
 
 
-def _inverse_root(squares: Tensor) -> Tensor:
+def _inverse_root(squares: Wide) -> Wide:
     """The upper triangle U with U^T U the inverse of ``squares``."""
+    from scipy.linalg import cholesky
+    from scipy.linalg.lapack import dtrtri
+
     # From the last row to the first, so that the factor of squares = root root^T is upper.
-    root = torch.linalg.cholesky(squares.flip(0, 1)).flip(0, 1)
-    one = torch.eye(len(squares), dtype=squares.dtype)
-    return torch.linalg.solve_triangular(root, one, upper=True)
+    root = cholesky(squares[::-1, ::-1], lower=True, check_finite=False)[::-1, ::-1]
+    inverse: Wide = dtrtri(root)[0]
+    return inverse
 
 
 # Files

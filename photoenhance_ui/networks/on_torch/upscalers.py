@@ -128,7 +128,7 @@ def compile_upscaler(found: Installed, companion: Installed | None) -> CompiledU
     paths = [found.path, *([companion.path] if companion is not None else [])]
     ends = tuple(_arrays_in(path, shape.weights) for path in paths)
     return CompiledUpscaler(
-        found.name, shape.scale, shape.network, shape.build, ends,
+        found.name, shape.scale, shape.network, ends,
         multiple=shape.multiple, quantized_file=quantized_beside(found.path),
     )  # fmt: skip
 
