@@ -381,7 +381,7 @@ def _x2plus(settings: Settings) -> CompiledUpscaler:
 
 def _in_8_bits(settings: Settings) -> Proof:
     """Every convolution of x2plus, fitted to few pieces: for its cost, not for its looks."""
-    made = quantized(_x2plus(settings).in_torch(0.0), crops(2, 1, 32))
+    made = quantized(_x2plus(settings).exact_graph(0.0), crops(2, 1, 32))
     return Proof("8 bits", 0.0, 0.0, made)
 
 

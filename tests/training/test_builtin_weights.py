@@ -22,7 +22,13 @@ from benchmarks.quality import (
     ssim,
 )
 from photoenhance_ui.networks.on_openvino.graphs import Quantized
-from photoenhance_ui.networks.on_openvino.proofs import prove_upscaler
+from photoenhance_ui.networks.on_openvino.proofs import (
+    PROOF_CROPS,
+    crops,
+    is_near,
+    likeness_db,
+    prove_upscaler,
+)
 from photoenhance_ui.networks.on_openvino.quantization import read_quantized
 from photoenhance_ui.networks.on_torch.upscalers import compile_upscaler, quantized_beside
 from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
@@ -144,18 +150,28 @@ def test_its_8_bits_come_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     }
 
 
-def test_8_bits_worked_out_anew_are_the_same(tmp_path: Path) -> None:
+def test_8_bits_worked_out_anew_are_as_near_to_the_exact_network(tmp_path: Path) -> None:
+    """They are not the same: a value that one processor rounds up another one rounds down.
+
+    Each later convolution makes up for it, so that a quarter of its weights may differ by a step.
+    """
     weights = tmp_path / BUILTIN_FILE.name
     shutil.copy(BUILTIN_FILE, weights)
     anew, kept = read_quantized(quantize(weights)), read_quantized(quantized_beside(BUILTIN_FILE))
     assert anew is not None
     assert kept is not None
     assert anew.told["fingerprint"] == kept.told["fingerprint"]
-    same = [
-        np.mean(made.kernel == kept.convolutions[name].kernel)
-        for name, made in anew.convolutions.items()
-    ]
-    assert np.mean(same) > 0.9, "but for what another processor rounds the other way"
+    assert list(anew.convolutions) == list(kept.convolutions)
+    upscaler = compile_upscaler(Installed(BUILTIN, BUILTIN_FILE), None)
+    assert upscaler is not None
+    pictures = crops(PROOF_CROPS, 2)
+    (mean_db, worst_db), (kept_mean_db, kept_worst_db) = (
+        likeness_db(upscaler, upscaler.in_fast_form(lambda _, made=made: made), 0.0, pictures)
+        for made in (anew.convolutions, kept.convolutions)
+    )
+    assert is_near(mean_db, worst_db)
+    assert mean_db > kept_mean_db - 1
+    assert worst_db > kept_worst_db - 2
 
 
 def test_8_bits_of_other_weights_are_not_used(

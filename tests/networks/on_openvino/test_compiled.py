@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import nn
 
 from benchmarks.reference import GENERAL_FILE, GENERAL_WDN_FILE, X2PLUS_FILE, write_random_weights
 from photoenhance_ui.catalogue import by_name
@@ -131,7 +130,7 @@ def test_values_that_are_no_numbers_are_no_picture() -> None:
     assert upscaler is not None
     weights = dict(upscaler.weights(0.0))
     weights["body.0.bias"] = weights["body.0.bias"] + np.float32(np.inf)
-    broken = CompiledUpscaler("broken", 4, graphs.srvgg(4), nn.Identity, (weights,))
+    broken = CompiledUpscaler("broken", 4, graphs.srvgg(4), (weights,))
     with pytest.raises(NetworkFailed, match="broken"):
         broken(skimage_photo("coffee", 16)[None], 0.0)
 

@@ -8,7 +8,6 @@ import openvino as ov
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import save
-from torch import nn
 
 from photoenhance_ui.errors import MemoryExhausted, NetworkFailed
 from photoenhance_ui.networks.on_openvino import compiled, graphs
@@ -252,7 +251,7 @@ def test_strengths_of_denoising_that_are_rarely_used_are_not_worth_fitting(
     upscaler: CompiledUpscaler, proof: Proof, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weights = upscaler.weights(0.0)
-    blended = CompiledUpscaler("two", 4, graphs.srvgg(4), nn.Identity, (weights, weights))
+    blended = CompiledUpscaler("two", 4, graphs.srvgg(4), (weights, weights))
     fitted = []
     monkeypatch.setattr(
         "photoenhance_ui.networks.on_openvino.proofs._quantized",
