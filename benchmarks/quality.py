@@ -30,9 +30,10 @@ from photoenhance_ui.catalogue import by_name
 from photoenhance_ui.engine import plan_for
 from photoenhance_ui.enhancer import blend
 from photoenhance_ui.geometry import Region, Size
+from photoenhance_ui.networks.devices import find_device
 from photoenhance_ui.networks.interfaces import FoundFace
 from photoenhance_ui.networks.on_torch.finders import load_finder
-from photoenhance_ui.networks.on_torch.placement import Placement, find_device
+from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.on_torch.upscalers import load_upscaler
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Photo
@@ -166,7 +167,7 @@ def resampled(picture: Picture, kernel: int) -> Picture:
 def network_enlarger(name: str, path: Path, device: str) -> Enlarger:
     """A weight file through the app's own loader, in full precision."""
     found = Installed(name, path)
-    upscaler = load_upscaler(found, None, Placement(find_device(device)))
+    upscaler = load_upscaler(found, None, Placement(torch.device(find_device(device))))
 
     def enlarge(picture: Picture) -> Picture:
         with torch.inference_mode():
@@ -198,7 +199,7 @@ def found_faces(photos: Mapping[str, Picture], folder: Path) -> Faces:
     if not path.is_file():
         return {}
     found = Installed(path.stem, path, by_name(path.stem))
-    find = load_finder(found, Placement(find_device("cpu")))
+    find = load_finder(found, Placement(torch.device("cpu")))
     with torch.inference_mode():
         return {name: [_region(face, photo) for face in find([photo])[0]]
                 for name, photo in photos.items()}  # fmt: skip
@@ -386,7 +387,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if any(faces.values()):
         print("Faces alone:", table(rows, "faces"), sep="\n")
     given.out.mkdir(parents=True, exist_ok=True)
-    device = str(find_device(given.device))
+    device = find_device(given.device)
     figures = report(rows, given.weights, len(photos), faces, device)
     print("1080x1440 at scale 2, seconds:", figures["seconds_1080x1440"])
     (given.out / "quality.json").write_text(json.dumps(figures, indent=1) + "\n")

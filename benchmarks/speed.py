@@ -41,10 +41,10 @@ from photoenhance_ui.engine import Engine, plan_for
 from photoenhance_ui.enhancer import blend
 from photoenhance_ui.events import Rendered, Started
 from photoenhance_ui.memory import give_back_freed
+from photoenhance_ui.networks.on_openvino.backend import compile_upscaler
 from photoenhance_ui.networks.on_openvino.compiled import CompiledUpscaler, has_bfloat16
 from photoenhance_ui.networks.on_openvino.proofs import Proof, Proofs, crops
 from photoenhance_ui.networks.on_openvino.quantization import quantized
-from photoenhance_ui.networks.on_torch.upscalers import compile_upscaler
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Photo
 from photoenhance_ui.plan import FACE_OPERATIONS, choose_networks

@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from photoenhance_ui.networks.on_torch.basicsr_repair import repair
 from training.config import Architecture, Config
 from training.degrade import degrade
 from training.export import CHECKPOINT, CURVE, history, recipe_commit, write_pair
@@ -43,10 +42,9 @@ def build(architecture: Architecture) -> nn.Module:
     a little of a random one beside: the same as adding its input to its output, which a deep
     network learns from sooner, without an addition when it is used.
     """
-    repair()
-    from realesrgan.archs.srvgg_arch import SRVGGNetCompact
+    from spandrel.architectures.Compact import Compact
 
-    network: nn.Module = SRVGGNetCompact(
+    network: nn.Module = Compact(
         num_in_ch=3,
         num_out_ch=3,
         num_feat=architecture.num_feat,

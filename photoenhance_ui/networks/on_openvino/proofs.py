@@ -142,7 +142,9 @@ class Proofs:
 
     def assume(self, upscaler: CompiledUpscaler, denoise: float, proof: Proof) -> None:
         """Take ``proof`` for measured, as benchmarks do: random weights have none that counts."""
-        self._known.put(_key(_upscaler_key(upscaler, denoise)), proof)
+        key = _key(_upscaler_key(upscaler, denoise))
+        _write(self._path(key), proof)
+        self._known.put(key, proof)
 
     def kept(self) -> list[Proof]:
         """All that were measured and kept, by anyone."""
