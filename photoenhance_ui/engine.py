@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from queue import SimpleQueue
@@ -244,8 +244,8 @@ class Engine:
             inventory = weights.take_stock(self._settings)
             self._networks.refresh(inventory.installed, loads=False)
             self._inventory = inventory
-        except Exception as error:  # noqa: BLE001 - without files there is still resampling
-            failed_by(error, log, "weights")
+        except Exception:  # without files there is still resampling
+            log.exception("networks_not_looked_through")
         finally:
             self._known.set()
         give_back_freed()
@@ -260,9 +260,10 @@ class Engine:
             self._networks.prepare(choice, request.denoise, fast=self._wants_fast(request))
             if {BUILTIN} < set(self._networks.facts().upscalers):  # or there are no drafts
                 self._networks.prepare(DRAFTS, request.denoise, fast=True)
-            self._aside.submit(self._confirm)
-        except Exception as error:  # noqa: BLE001 - the first photo meets it again
-            failed_by(error, log, "start")
+            with suppress(RuntimeError):  # the engine was closed meanwhile
+                self._aside.submit(self._confirm)
+        except Exception:  # the first photo meets it again
+            log.exception("networks_not_made_ready")
 
     def _confirm(self) -> None:
         """Measure in passing what came measured with the built-in network, once nobody waits."""
@@ -272,8 +273,10 @@ class Engine:
             return
         try:
             self._networks.confirm()
-        except Exception as error:  # noqa: BLE001 - it stays as it came
-            failed_by(error, log, "confirm")
+        except EngineStopped:
+            return
+        except Exception:  # what came with the network stays
+            log.exception("fast_forms_not_confirmed")
 
     def _accept(self, job: _Job) -> None:
         job.events.put(Queued())

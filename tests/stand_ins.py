@@ -1,11 +1,12 @@
 """An engine's networks as stand-ins: for what full-size networks would take minutes to show."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from photoenhance_ui.catalogue import Role
 from photoenhance_ui.networks.interfaces import FoundFace, Work
-from photoenhance_ui.plan import BUILTIN, EngineFacts, UpscalerFacts
+from photoenhance_ui.plan import BUILTIN, Choice, EngineFacts, UpscalerFacts, choose_networks
+from photoenhance_ui.weights import Installed
 from tests.test_enhancer import StandIns
 
 LARGE = "large"
@@ -25,6 +26,8 @@ class StandInNetworks:
         """Name and precision of each run."""
         self.batches: list[tuple[str, int]] = []
         """Name and number of pictures of each run that gave something."""
+        self.prepared: list[tuple[str, bool]] = []
+        """Upscalers that were made ready, and whether in their fast form."""
         self.room_made: list[int] = []
         """Runs before each time that memory was to be released."""
 
@@ -45,8 +48,23 @@ class StandInNetworks:
     def runs_fast(self, upscaler: str, denoise: float) -> bool:
         return upscaler == BUILTIN
 
-    def is_measured(self, upscaler: str, denoise: float) -> bool:
+    def choose(self, upscaler: str, scale: float) -> Choice:
+        return choose_networks(upscaler, scale, self.facts())
+
+    def is_ready(self, choice: Choice, denoise: float, *, fast: bool) -> bool:
         return True
+
+    def prepare(self, choice: Choice, denoise: float, *, fast: bool) -> None:
+        self.prepared.append((choice.upscaler, fast))
+
+    def refresh(self, installed: Mapping[str, Installed], *, loads: bool = True) -> None:
+        """What there is stays."""
+
+    def confirm(self) -> None:
+        """Nothing was assumed."""
+
+    def stop_measuring(self) -> None:
+        """Nothing is measured."""
 
     def run(self, work: Work, precision: str) -> Any:
         self.work.append((work.network, precision))

@@ -158,13 +158,20 @@ def test_a_cancel_is_seen_while_a_draft_is_made(engine: Engine, networks: StandI
     assert networks.work == [(BUILTIN, "fast")]
 
 
-def test_an_engine_for_drafts_has_their_network_ready_before_the_first_photo(
+def test_an_engine_for_drafts_makes_their_network_ready_at_the_start(
     networks: StandInNetworks, settings: Settings
 ) -> None:
-    engine = Engine(networks, settings, drafts=True)  # type: ignore[arg-type]
-    assert drafts_of(list(begin(engine, "1")))
-    assert networks.work == [(BUILTIN, "fast"), (BUILTIN, "fast"), (LARGE, "exact")]
+    engine = Engine(networks, settings, drafts=True, looks=True)  # type: ignore[arg-type]
     engine.close()
+    assert networks.prepared == [(BUILTIN, False), (BUILTIN, True)]  # auto, drafts
+    assert networks.work == [], "nothing was computed in a photo's place"
+
+
+def test_an_engine_without_drafts_makes_nothing_ready_before_a_photo_asks(
+    networks: StandInNetworks, settings: Settings
+) -> None:
+    Engine(networks, settings, looks=True).close()  # type: ignore[arg-type]
+    assert networks.prepared == []
 
 
 def test_nobodys_first_photo_waits_for_a_draft(engine: Engine, networks: StandInNetworks) -> None:

@@ -24,7 +24,7 @@ from photoenhance_ui.events import (
 )
 from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.photo import Photo, white_of
-from photoenhance_ui.plan import choose_networks
+from photoenhance_ui.plan import Choice, choose_networks
 from photoenhance_ui.request import Faces, Precision, Request
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.weights import BUILTIN_FILE, Installed
@@ -47,7 +47,7 @@ def begin(
     owner: str = "somebody",
     request: Request = REQUEST,
 ) -> Iterator[Event]:
-    choice = choose_networks(request.upscaler, request.scale, engine.facts())
+    choice = choose_networks(request.upscaler, request.scale, engine.known_facts())
     return engine.enhance(job, owner, photo or photo_of(), request, choice)
 
 
@@ -222,25 +222,26 @@ def test_closing_the_engine_ends_every_photo_with_a_sentence(
 
 
 class Measured:
-    """Stands before ``runs_fast``: it waits until it is let go on, or raises what it is given."""
+    """Stands before ``prepare``: it waits until it is let go on, or raises what it is given."""
 
     def __init__(self, networks: HookedNetworks, monkeypatch: pytest.MonkeyPatch) -> None:
         self.error: Exception | None = None
         self.began, self.goes_on = threading.Event(), threading.Event()
         self.threads: list[str] = []
         self._known: set[float] = set()
-        monkeypatch.setattr(networks, "runs_fast", self.runs_fast)
-        monkeypatch.setattr(networks, "is_measured", lambda _, denoise: denoise in self._known)
+        monkeypatch.setattr(networks, "prepare", self.prepare)
+        monkeypatch.setattr(networks, "is_ready", self.is_ready)
 
-    def runs_fast(self, upscaler: str, denoise: float) -> bool:
-        if denoise not in self._known:
-            self.threads.append(threading.current_thread().name)
-            self.began.set()
-            assert self.goes_on.wait(timeout=60)
-            if self.error is not None:
-                raise self.error
-            self._known.add(denoise)
-        return False
+    def is_ready(self, choice: Choice, denoise: float, *, fast: bool) -> bool:
+        return not fast or denoise in self._known
+
+    def prepare(self, choice: Choice, denoise: float, *, fast: bool) -> None:
+        self.threads.append(threading.current_thread().name)
+        self.began.set()
+        assert self.goes_on.wait(timeout=60)
+        if self.error is not None:
+            raise self.error
+        self._known.add(denoise)
 
 
 @pytest.fixture
@@ -314,7 +315,7 @@ def test_closing_ends_photos_whose_network_is_measured(
 
 def test_open_engine_has_the_built_in_network_in_an_empty_folder(tmp_path: Path) -> None:
     with open_engine(Settings(device="cpu", offline=True, weights_dir=tmp_path)) as engine:
-        assert "builtin" in engine.facts().upscalers
+        assert "builtin" in engine.known_facts().upscalers
         assert isinstance(last(begin(engine, "1")), Rendered)
 
 

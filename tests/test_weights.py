@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from photoenhance_ui import weights
-from photoenhance_ui.catalogue import by_name, default_downloads
+from photoenhance_ui.catalogue import WeightFile, by_name, default_downloads
 from photoenhance_ui.errors import WeightsDamaged, WeightsError, WeightsUntrusted
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.weights import BUILTIN, Inventory, files_to_fetch, take_stock
@@ -152,12 +152,16 @@ def test_refusals_are_logged_without_the_path(
     assert str(folder) not in caplog.text
 
 
+def missing(settings: Settings, device: str = "cpu") -> tuple[WeightFile, ...]:
+    return files_to_fetch(settings, device, take_stock(settings))
+
+
 def test_a_first_start_fetches_what_is_missing_or_damaged(settings: Settings, folder: Path) -> None:
     online = replace(settings, offline=False)
     wanted = default_downloads("cpu")
-    assert files_to_fetch(online, "cpu") == wanted
+    assert missing(online) == wanted
     (folder / wanted[0].file).write_bytes(b"cut short")
-    assert files_to_fetch(online, "cpu") == wanted
+    assert missing(online) == wanted
 
 
 def test_a_first_start_never_overwrites_what_somebody_put_there(
@@ -167,13 +171,13 @@ def test_a_first_start_never_overwrites_what_somebody_put_there(
     wanted = default_downloads("cpu")
     with (folder / wanted[0].file).open("wb") as file:
         file.truncate(wanted[0].bytes)
-    assert files_to_fetch(online, "cpu") == wanted[1:]
-    assert files_to_fetch(replace(online, trust_weights=True), "cpu") == wanted[1:]
+    assert missing(online) == wanted[1:]
+    assert missing(replace(online, trust_weights=True)) == wanted[1:]
 
 
 def test_offline_means_that_nothing_is_fetched(settings: Settings) -> None:
     assert settings.offline
-    assert files_to_fetch(settings, "cuda") == ()
+    assert missing(settings, "cuda") == ()
 
 
 @pytest.mark.usefixtures("short_yunet")
