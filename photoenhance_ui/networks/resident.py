@@ -180,8 +180,9 @@ class Networks:
             Role.RESTORER: (compile_restorer, load_restorer),
             Role.PARSER: (compile_parser, load_parser),
         }[role]
-        compiled = compile_it(found) if self._device.type == "cpu" else None
-        return load_it(found, self._placement(torch.float32)) if compiled is None else compiled
+        if self._device.type == "cpu":
+            return compile_it(found)
+        return load_it(found, self._placement(torch.float32))
 
     def _fast_for_faces(self, role: Role, found: Installed, exact: Any) -> Any:
         """The fastest form that is proven here; the exact one where none is."""
@@ -192,7 +193,6 @@ class Networks:
             for form in parser_forms():
                 if form.name == proven:
                     return exact.in_form(reduced=form.reduced, fast=form.fast)
-        if self._device.type == "cpu":  # torch gains nothing from 16 bits there
             return exact
         return _fast_in_torch(role, found, exact, self._placement(torch.bfloat16))
 
