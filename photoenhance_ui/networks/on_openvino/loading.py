@@ -25,6 +25,7 @@ from photoenhance_ui.networks.on_openvino.detector_graphs import (
 )
 from photoenhance_ui.networks.on_openvino.face_graphs import gfpgan_graph, parsenet_graph
 from photoenhance_ui.networks.on_openvino.graphs import Weights
+from photoenhance_ui.networks.on_openvino.restoreformer_graph import restoreformer_graph
 from photoenhance_ui.networks.state_dicts import graph_errors_told, load_arrays
 from photoenhance_ui.weights import Installed
 
@@ -34,6 +35,7 @@ FINDER_GRAPHS: Mapping[Architecture, Callable[[Weights], ov.Model]] = {
 }
 RESTORER_GRAPHS: Mapping[Architecture, RestorerGraph] = {
     Architecture.GFPGAN_CLEAN: gfpgan_graph,
+    Architecture.RESTOREFORMER: restoreformer_graph,
 }
 PARSER_GRAPHS: Mapping[Architecture, ParserGraph] = {
     Architecture.PARSENET: parsenet_graph,
@@ -63,11 +65,9 @@ def compile_restorer(found: Installed) -> CompiledRestorer | None:
     return CompiledRestorer(found.name, read, graph)
 
 
-def compile_parser(found: Installed) -> CompiledParser | None:
-    """The parser of an installed file; None where only torch knows how. Raises WeightsDamaged."""
-    graph = PARSER_GRAPHS.get(_architecture(found))
-    if graph is None:
-        return None
+def compile_parser(found: Installed) -> CompiledParser:
+    """The parser of an installed file. Raises WeightsDamaged."""
+    graph = PARSER_GRAPHS[_architecture(found)]
     read = partial(load_arrays, found.path)
     with graph_errors_told(found.path):
         graph(read(), np.uint8, 1)

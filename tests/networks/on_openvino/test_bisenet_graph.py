@@ -12,7 +12,6 @@ from photoenhance_ui.catalogue import by_name
 from photoenhance_ui.errors import WeightsDamaged
 from photoenhance_ui.networks.interfaces import FACE_PX
 from photoenhance_ui.networks.on_openvino.bisenet_graph import bisenet_graph
-from photoenhance_ui.networks.on_openvino.compiled import CompiledParser
 from photoenhance_ui.networks.on_openvino.graphs import Weights
 from photoenhance_ui.networks.on_openvino.loading import compile_parser
 from photoenhance_ui.networks.parsing import (
@@ -85,9 +84,7 @@ class Both:
         known = by_name(BISENET)
         self.installed = Installed(BISENET, folder / known.file, known)
         torch.save(self.plain.state_dict(), self.installed.path)
-        parser = compile_parser(self.installed)
-        assert isinstance(parser, CompiledParser)
-        self.parser = parser
+        self.parser = compile_parser(self.installed)
 
     def expected(self, faces: Pixels) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         """The mask by torch, and where its best class leads the second by more than rounding."""
