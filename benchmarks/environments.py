@@ -73,8 +73,8 @@ def program(environment: Path, name: str) -> str:
 
 def packages_in(environment: Path) -> set[str]:
     """The names of the distributions in a virtual environment, as their folders spell them."""
-    infos = environment.rglob("*.dist-info/METADATA")
-    return {info.parent.name.partition("-")[0].lower() for info in infos}
+    infos = environment.glob("**/site-packages/*.dist-info")  # deeper ones are copies in packages
+    return {info.name.partition("-")[0].lower() for info in infos}
 
 
 def disk_bytes(folder: Path) -> int:

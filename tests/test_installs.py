@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks import environments, installs, processes, resolution
-from benchmarks.environments import disk_bytes, interpreter, peak_disk
+from benchmarks.environments import disk_bytes, interpreter, packages_in, peak_disk
 from benchmarks.installs import (
     APP_FILES,
     DEV_FILE,
@@ -205,6 +205,13 @@ def test_a_shim_that_fails_gives_way_to_the_newest_patch(
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     assert interpreter("3.98", None) == versions / "3.98.10" / "bin" / "python"
     assert interpreter("3.97", None) is None
+
+
+def test_what_a_package_brings_inside_itself_is_no_package(tmp_path: Path) -> None:
+    site = tmp_path / "lib" / "python3.13" / "site-packages"
+    for folder in ("numpy-2.4.6.dist-info", "numpy", "setuptools/_vendor/wheel-1.dist-info"):
+        (site / folder).mkdir(parents=True)
+    assert packages_in(tmp_path) == {"numpy"}
 
 
 def test_a_file_with_two_names_takes_its_place_once(tmp_path: Path) -> None:
