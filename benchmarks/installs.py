@@ -48,6 +48,7 @@ from benchmarks.processes import (
     PartFailed,
     clean_variables,
     family_mb,
+    reason_of,
     run,
     run_well,
     started,
@@ -316,7 +317,7 @@ def run_suite(place: Place) -> Suite:
     done = run(suite, place.project, place.variables, SUITE_TIMEOUT_S)
     outcome = closing_line(done.output)
     if outcome is None:
-        raise PartFailed(f"The tests came to no end (exit code {done.code}).")
+        raise PartFailed(reason_of(done.output))
     return Suite(round(done.seconds, 1), outcome)
 
 

@@ -131,10 +131,13 @@ def wait_for_line(process: subprocess.Popen[str], beginning: str, timeout_s: flo
 def reason_of(output: str) -> str:
     r"""The line of a failed command's output that says why, without folders and addresses.
 
+    pip and uv say it in their last line that begins with "error", others in their last one; pytest
+    puts an E before it.
+
     >>> reason_of("Collecting a\nERROR: No matching distribution found for a\nbye\n")
     'No matching distribution found for a'
     """
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    lines = [line.removeprefix("E ").strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if _ERROR.match(line)]
     line = _ERROR.sub("", (errors or lines or ["It ended without a word."])[-1])
     return _FOLDERS.sub("", _URL.sub("…", line))[:MAX_REASON_CHARACTERS]

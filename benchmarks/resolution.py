@@ -2,6 +2,9 @@
 
 Wheels are asked for first. A package that has none is then allowed to be built, one after the
 other, and named: it is what a person's machine would have to build.
+
+Of the Pythons that a package allows, uv looks at the oldest one alone. A single version that is
+left out, as torchvision leaves out 3.14.1, stops pip and is not seen here.
 """
 
 import os

@@ -7,7 +7,7 @@ from docs.markdown import table
 
 PARTS = ("install", "page", "photo", "suite")
 HEADS = (
-    "Python", "requirements", "pip takes", "uv takes", "on disk", "meanwhile",
+    "Python", "requirements", "pip takes", "uv takes", "on disk", "temporary files",
     "page ready, first and second time", "at rest", "first photo", "tests",
 )  # fmt: skip
 FIGURES = (
@@ -27,6 +27,7 @@ def installs_of(result: dict[str, Any]) -> str:
     cells = (_install_cells(*pair, rows) for pair in pairs)
     blocks = (
         table(HEADS, cells) if pairs else "",
+        _circumstances(result["installs"]),
         _missing_parts(result["installs"]),
         _resolve_table(result["resolves"]),
         _packages_built(result["resolves"]),
@@ -55,16 +56,39 @@ def _figures(part: dict[str, Any] | None, form: str) -> str:
         return "–"
 
 
+def _circumstances(rows: Iterable[dict[str, Any]]) -> str:
+    """With what the installations were measured."""
+    rows = list(rows)
+    processors = {_processor(row["processor"]) for row in rows}
+    installers = {
+        f"{row['installer']} {row['install']['installer_version']}"
+        for row in rows
+        if row["install"]["reason"] is None
+    }
+    told = ", ".join(sorted(installers))
+    return f"With an empty cache on {' and '.join(sorted(processors))}; {told}." if told else ""
+
+
+def _processor(processor: dict[str, Any]) -> str:
+    amx = " with AMX" if processor["amx"] else ""
+    return f"{processor['threads']} threads of {processor['model'] or 'a processor'}{amx}"
+
+
 def _missing_parts(rows: Iterable[dict[str, Any]]) -> str:
     """Which parts failed, and why: one sentence for each reason."""
-    failed: dict[str, list[str]] = {}
+    failed: dict[str, dict[str, dict[str, None]]] = {}
     for row in rows:
         for part in PARTS:
             reason = (row.get(part) or {}).get("reason")
             if reason:
-                place = f"{row['python']} `{row['file']}` by {row['installer']} ({part})"
-                failed.setdefault(reason.rstrip("."), []).append(place)
-    return " ".join(f"{', '.join(places)}: {reason}." for reason, places in failed.items())
+                places = failed.setdefault(reason.rstrip("."), {})
+                name = f"{part} by {row['installer']}" if part == "install" else part
+                places.setdefault(f"{row['python']} `{row['file']}`", {})[name] = None
+    sentences = []
+    for reason, places in failed.items():
+        told = "; ".join(", ".join((place, *parts)) for place, parts in places.items())
+        sentences.append(f"{told}: {reason}.")
+    return " ".join(sentences)
 
 
 def _resolve_table(rows: Iterable[dict[str, Any]]) -> str:

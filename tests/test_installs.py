@@ -163,6 +163,7 @@ def test_reasons_name_no_folder_and_no_address() -> None:
     assert reason_of("/home/me/a.py: no /home/me/b.txt\n") == "a.py: no b.txt"
     assert reason_of("ERROR: 404 from https://example.org/simple/a\n") == "404 from …"
     assert reason_of("scipy<1.19/scipy>=1.17") == "scipy<1.19/scipy>=1.17"
+    assert reason_of("tests/conftest.py:3\nE   no torch\n") == "no torch"
     assert reason_of("") == "It ended without a word."
 
 
@@ -317,7 +318,9 @@ def test_a_pair_is_a_python_and_a_file() -> None:
 def installed(installer: str, **parts: Any) -> dict[str, Any]:
     done = {"seconds": 61.4, "bytes": 1.26e9, "temporary_bytes": 3e8, "reason": None}
     row = {"python": "3.13", "file": "requirements-cpu.txt", "installer": installer}
-    return {**row, "install": done, **parts}
+    processor = {"model": "Xeon", "amx": True, "threads": 2}
+    install = {**done, "installer_version": "24.2"}
+    return {**row, "install": install, "processor": processor, **parts}
 
 
 def resolved(python: str, file: str, reason: str | None = None, *built: str) -> dict[str, Any]:
@@ -331,8 +334,9 @@ def test_both_installers_share_a_row() -> None:
     suite = {"seconds": 99.0, "outcome": "7 passed in 98.10s", "reason": None}
     rows = [installed("pip", page=page, photo=photo, suite=suite), installed("uv")]
     shown = installs_of({"installs": rows, "resolves": []}).splitlines()
-    assert len(shown) == 3
-    cells = shown[-1].strip("| ").split(" | ")
+    assert shown[-1] == "With an empty cache on 2 threads of Xeon with AMX; pip 24.2, uv 24.2."
+    assert len(shown) == 5
+    cells = shown[2].strip("| ").split(" | ")
     assert cells == [
         "3.13", "`requirements-cpu.txt`", "61 s", "61 s", "1.3 GB", "0.3 GB", "9.0 s, 4.1 s",
         "302 MB", "–", "7 passed in 98.10s",
@@ -341,10 +345,18 @@ def test_both_installers_share_a_row() -> None:
 
 def test_a_part_that_failed_is_a_dash_and_a_sentence() -> None:
     failed = {"reason": "No module named 'torch'"}
-    shown = installs_of({"installs": [installed("uv", page=failed)], "resolves": []})
+    rows = [installed(name, page=failed, photo=failed) for name in INSTALLERS]
+    shown = installs_of({"installs": rows[1:], "resolves": []})
     assert "| – | 61 s |" in shown
-    told = "3.13 `requirements-cpu.txt` by uv (page): No module named 'torch'."
-    assert shown.endswith(told)
+    shown = installs_of({"installs": rows, "resolves": []})
+    assert shown.endswith("3.13 `requirements-cpu.txt`, page, photo: No module named 'torch'.")
+
+
+def test_an_installation_that_failed_names_its_installer() -> None:
+    rows = [{**installed("pip"), "install": {"reason": "No wheel."}}, installed("uv")]
+    shown = installs_of({"installs": rows, "resolves": []})
+    assert "| – | 61 s |" in shown
+    assert shown.endswith("3.13 `requirements-cpu.txt`, install by pip: No wheel.")
 
 
 def test_platforms_are_rows_and_files_columns() -> None:
