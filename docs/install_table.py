@@ -35,7 +35,7 @@ def installs_of(result: dict[str, Any]) -> str:
     return "\n\n".join(block for block in blocks if block)
 
 
-def _install_cells(python: str, file: str, rows: dict[tuple[str, ...], Any]) -> list[str]:
+def _install_cells(python: str, file: str, rows: dict[tuple[str, str, str], Any]) -> list[str]:
     """What pip's installation took, with uv's time beside it; uv's alone where pip ran none."""
     by_pip, by_uv = (rows.get((python, file, installer), {}) for installer in ("pip", "uv"))
     figures = [
