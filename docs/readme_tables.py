@@ -5,11 +5,12 @@ Between ``<!-- table: NAME -->`` and ``<!-- end -->`` stands what the code says;
 
 import json
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from docs.install_table import installs_of
+from docs.markdown import table as _table
 from photoenhance_ui.catalogue import CATALOGUE, default_downloads
 from photoenhance_ui.cli.parser import EXIT_CODES
 from photoenhance_ui.codec import READABLE_SUFFIXES
@@ -23,6 +24,7 @@ LOAD_RESULTS = tuple(
     for name in ("memory", "cold_start", "page")
 )
 STREAM_RESULTS = PROJECT_DIR / "benchmarks" / "results" / "stream_vs_batch.json"
+INSTALL_RESULTS = PROJECT_DIR / "benchmarks" / "results" / "installs.json"
 
 _BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -30,12 +32,6 @@ _BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 def filled(readme: str) -> str:
     """The README with every table as the code says; KeyError for a table that is not known."""
     return _BLOCK.sub(lambda block: f"{block[1]}{TABLES[block[2]]()}\n{block[3]}", readme)
-
-
-def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    heads = list(heads)
-    lines = [heads, ["---"] * len(heads), *(list(row) for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def options() -> str:
@@ -212,6 +208,11 @@ def _page_told(page: dict[str, Any]) -> str:
     )
 
 
+def installs() -> str:
+    """What an installation takes by Python and requirements file, and where there is one."""
+    return installs_of(json.loads(INSTALL_RESULTS.read_text()))
+
+
 THIRDS = ("first_third", "last_third")
 SPEED_WAYS = ("reference", "exact", "fast", "8 bits", "default")
 
@@ -226,6 +227,7 @@ TABLES = {
     "speed_benchmark": speed_benchmark,
     "stream_benchmark": stream_benchmark,
     "memory_benchmark": memory_benchmark,
+    "installs": installs,
 }
 
 
