@@ -459,6 +459,8 @@ class Engine:
         facts = self._networks.facts()
         if not is_cheap(final, faces, facts, runs_fast=True):
             return None
+        if not self._networks.is_ready(DRAFTS, Request.denoise, fast=True):
+            return None  # which takes longer to make ready than a draft may
         runs_fast = self._networks.runs_fast(BUILTIN, Request.denoise)
         if not is_cheap(final, faces, facts, runs_fast=runs_fast):
             return None

@@ -70,8 +70,8 @@ FLAGS: tuple[Flag, ...] = (
          choices=PRECISIONS),
     Flag("fuse", False, bool,
          "Have torch.compile join the operations of networks that run in torch: all on a GPU; on a "
-         "CPU face finders, RestoreFormer, BiSeNet and people's own upscalers. The first photo "
-         "waits a minute, the next ones less; needs a compiler of C++."),
+         "CPU only people's own upscalers of other architectures than those that are known. The "
+         "first photo waits a minute, the next ones less; needs a compiler of C++."),
     Flag("weights_dir", EMBEDDED_WEIGHTS_DIR, Path, "Where network files are kept and looked for."),
     Flag("cache_dir", STATE_DIR / "networks", Path,
          "Where what was measured of networks is kept between starts."),

@@ -9,6 +9,7 @@ from photoenhance_ui.networks.on_openvino.compiled import (
     CompiledParser,
     CompiledRestorer,
     CompiledUpscaler,
+    start_threads,
 )
 from photoenhance_ui.networks.on_openvino.graphs import rrdb, srvgg
 from photoenhance_ui.networks.on_openvino.loading import (
@@ -29,6 +30,7 @@ class OpenVinoBackend:
 
     def __init__(self, proofs: Proofs) -> None:
         self.proofs = proofs
+        start_threads()
 
     def load(self, found: Installed, companion: Installed | None) -> Compiled | None:
         """The network of a file in 32 bits; None where there is no graph of its architecture.

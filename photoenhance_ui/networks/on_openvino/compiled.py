@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
+from openvino import opset13 as op
 
 from photoenhance_ui.errors import NetworkFailed
 from photoenhance_ui.networks.interfaces import FoundFace
@@ -50,6 +51,16 @@ def compiled(graph: ov.Model, *, fast: bool = False) -> ov.InferRequest:
     precision = "bf16" if fast and has_bfloat16() else "f32"
     options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
     return _CORE.compile_model(graph, "CPU", options).create_infer_request()
+
+
+def start_threads() -> None:
+    """Have OpenVINO's threads started by the one that calls, from which they take their urgency.
+
+    They are started once, by whoever computes first, and stay: were that a thread of less urgency,
+    which measures beside others' photos, every later photo would be computed with less.
+    """
+    values = op.parameter([1, 64, 64, 64], np.float32)
+    compiled(ov.Model([op.relu(values)], [values])).infer([np.zeros((1, 64, 64, 64), np.float32)])
 
 
 def fingerprint_of(ends: Sequence[Weights]) -> str:
