@@ -2,14 +2,19 @@
 
 What a machine would work out at its first start comes with the weights, for the ten seconds that it
 takes. Whether it is near enough is measured on each machine all the same; and a file that belongs
-to other weights is not used.
+to other weights is not used. Its whole weights are small enough for any processor: the built-in
+network loses 0.2 dB by it (46.7 where it had 46.9).
 """
 
 import argparse
 from pathlib import Path
 
 from photoenhance_ui.networks.on_openvino.proofs import fitted
-from photoenhance_ui.networks.on_openvino.quantization import KeptQuantized, write_quantized
+from photoenhance_ui.networks.on_openvino.quantization import (
+    LARGEST_IN_PAIRS,
+    KeptQuantized,
+    write_quantized,
+)
 from photoenhance_ui.networks.on_torch.upscalers import compile_upscaler, quantized_beside
 from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
 
@@ -18,7 +23,8 @@ def quantize(weights: Path) -> Path:
     """Write the convolutions of ``weights`` in 8 bits beside them; gives the file."""
     upscaler = compile_upscaler(Installed(BUILTIN, weights), None)
     assert upscaler is not None
-    made = KeptQuantized(fitted(upscaler, 0.0), {"fingerprint": upscaler.fingerprint})
+    convolutions = fitted(upscaler, 0.0, LARGEST_IN_PAIRS)
+    made = KeptQuantized(convolutions, {"fingerprint": upscaler.fingerprint})
     target = quantized_beside(weights)
     target.parent.mkdir(parents=True, exist_ok=True)
     write_quantized(target, made)

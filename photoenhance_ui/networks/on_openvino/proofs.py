@@ -31,6 +31,7 @@ from photoenhance_ui.networks.on_openvino.compiled import (
 from photoenhance_ui.networks.on_openvino.graphs import Quantized
 from photoenhance_ui.networks.on_openvino.quantization import (
     KeptQuantized,
+    largest_weight,
     quantized,
     read_quantized,
     write_quantized,
@@ -45,7 +46,7 @@ LEAST_MEAN_DB, LEAST_WORST_DB = 40.0, 35.0
 """PSNR between the fast and the exact result: what one does not see."""
 LEAST_BLENDED_DB = 45.0
 """Of faces laid over others by a fast parser's mask and by the exact one's, at worst."""
-VERSION = 4  # of the way in which forms are calibrated and measured; another one measures anew
+VERSION = 5  # of the way in which forms are calibrated and measured; another one measures anew
 CALIBRATION_CROPS, PROOF_CROPS = 48, 16
 CALIBRATION_PX, PROOF_PX = 64, 96
 COMMON_STRENGTHS = {Request.denoise, *(p["denoise"] for p in PRESETS.values() if "denoise" in p)}
@@ -120,7 +121,7 @@ class Proofs:
     def _remembered(self, key: str, name: str, measure: Callable[[], Proof]) -> Proof:
         """Another processor or OpenVINO computes differently, so they belong to the key."""
         kind = "bf16" if has_bfloat16() else "f32"
-        key = f"{key}-{kind}-v{VERSION}-{ov.__version__.partition('-')[0]}"
+        key = f"{key}-{kind}-{largest_weight()}-v{VERSION}-{ov.__version__.partition('-')[0]}"
         path = self._folder / f"{key}.safetensors"
         if (known := self._known.get(key)) is not None:
             return known
@@ -206,27 +207,30 @@ def _first_passed(network: str, forms: Iterable[Callable[[], Proof]]) -> Proof:
 def _upscaler_forms(upscaler: CompiledUpscaler, denoise: float) -> Iterator[tuple[str, Quantized]]:
     is_common = denoise in COMMON_STRENGTHS or not upscaler.is_blended
     if is_common or not has_bfloat16():
-        convolutions = _quantized(upscaler, denoise)
+        convolutions = kept_or_fitted(upscaler, denoise)
         yield "8 bits", convolutions
         yield f"8 bits, the last {KEPT_WIDE} wider", dict(list(convolutions.items())[:-KEPT_WIDE])
     if has_bfloat16():
         yield "bfloat16", {}
 
 
-def _quantized(upscaler: CompiledUpscaler, denoise: float) -> Quantized:
+def kept_or_fitted(upscaler: CompiledUpscaler, denoise: float) -> Quantized:
     """As it came with the weights, or worked out now."""
     if upscaler.quantized_file is not None:
         kept = read_quantized(upscaler.quantized_file)
         if kept is not None and kept.told.get("fingerprint") == upscaler.fingerprint:
             return kept.convolutions
-    return fitted(upscaler, denoise)
+    return fitted(upscaler, denoise, largest_weight())
 
 
-def fitted(upscaler: CompiledUpscaler, denoise: float) -> Quantized:
-    """All convolutions in 8 bits, worked out on other pieces than those that prove a form."""
+def fitted(upscaler: CompiledUpscaler, denoise: float, largest: int) -> Quantized:
+    """All convolutions in 8 bits, worked out on other pieces than those that prove a form.
+
+    ``largest`` is that of their whole weights.
+    """
     is_costly = upscaler.operations_per_pixel > COSTLY_OPERATIONS
     pictures = crops(CALIBRATION_CROPS, 1, CALIBRATION_PX // (2 if is_costly else 1))
-    return quantized(upscaler.exact_graph(denoise), pictures)
+    return quantized(upscaler.exact_graph(denoise), pictures, largest)
 
 
 def likeness_db(
