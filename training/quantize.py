@@ -2,7 +2,8 @@
 
 What a machine would work out at its first start comes with the weights, for the ten seconds that
 it takes, and with how near it was measured to be. Each machine measures that again once it rests;
-and a file that belongs to other weights, or to another OpenVINO, is not believed.
+and a file that belongs to other weights, or to another OpenVINO, is not believed. Its whole weights
+are small enough for any processor: the built-in network loses 0.2 dB by it (46.7 where it had 46.9).
 """
 
 import argparse
@@ -15,7 +16,11 @@ from photoenhance_ui.networks.on_openvino.proofs import (
     prove_upscaler,
     told_of,
 )
-from photoenhance_ui.networks.on_openvino.quantization import KeptQuantized, write_quantized
+from photoenhance_ui.networks.on_openvino.quantization import (
+    LARGEST_IN_PAIRS,
+    KeptQuantized,
+    write_quantized,
+)
 from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
 
 
@@ -24,7 +29,7 @@ def quantize(weights: Path) -> Path:
     upscaler = compile_upscaler(Installed(BUILTIN, weights), None)
     assert upscaler is not None
     told = {"fingerprint": upscaler.fingerprint, "openvino": openvino_version()}
-    convolutions, target = fitted(upscaler, 0.0), quantized_beside(weights)
+    convolutions, target = fitted(upscaler, 0.0, LARGEST_IN_PAIRS), quantized_beside(weights)
     target.parent.mkdir(parents=True, exist_ok=True)
     write_quantized(target, KeptQuantized(convolutions, told))
     proof = prove_upscaler(upscaler, 0.0)  # with what was just written

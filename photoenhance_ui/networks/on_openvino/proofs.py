@@ -41,6 +41,7 @@ from photoenhance_ui.networks.on_openvino.compiled import (
 from photoenhance_ui.networks.on_openvino.graphs import Quantized
 from photoenhance_ui.networks.on_openvino.quantization import (
     KeptQuantized,
+    largest_weight,
     quantized,
     read_quantized,
     write_quantized,
@@ -50,7 +51,7 @@ from photoenhance_ui.request import PRESETS, Request
 
 log = logging.getLogger(__name__)
 
-VERSION = 4  # of the way in which forms are calibrated and measured; another one measures anew
+VERSION = 5  # of the way in which forms are calibrated and measured; another one measures anew
 CALIBRATION_CROPS, PROOF_CROPS = 48, 16
 CALIBRATION_PX = 64
 COMMON_STRENGTHS = {Request.denoise, *(p["denoise"] for p in PRESETS.values() if "denoise" in p)}
@@ -183,7 +184,7 @@ def openvino_version() -> str:
 def _key(network: str) -> str:
     """Another processor or OpenVINO computes differently, so they belong to the key."""
     kind = "bf16" if has_bfloat16() else "f32"
-    return f"{network}-{kind}-v{VERSION}-{openvino_version()}"
+    return f"{network}-{kind}-{largest_weight()}-v{VERSION}-{openvino_version()}"
 
 
 def _upscaler_key(upscaler: CompiledUpscaler, denoise: float) -> str:
@@ -286,17 +287,21 @@ def _upscaler_forms(
 ) -> Iterator[tuple[str, Quantized]]:
     is_common = denoise in COMMON_STRENGTHS or not upscaler.is_blended
     if is_common or not has_bfloat16():
-        convolutions = _quantized(upscaler, denoise, check)
+        convolutions = kept_or_fitted(upscaler, denoise, check)
         yield "8 bits", convolutions
         yield f"8 bits, the last {KEPT_WIDE} wider", dict(list(convolutions.items())[:-KEPT_WIDE])
     if has_bfloat16():
         yield "bfloat16", {}
 
 
-def _quantized(upscaler: CompiledUpscaler, denoise: float, check: Check) -> Quantized:
+def kept_or_fitted(
+    upscaler: CompiledUpscaler, denoise: float, check: Check = lambda: None
+) -> Quantized:
     """As it came with the weights, or worked out now."""
     kept = _kept_beside(upscaler)
-    return fitted(upscaler, denoise, check) if kept is None else kept.convolutions
+    if kept is not None:
+        return kept.convolutions
+    return fitted(upscaler, denoise, largest_weight(), check)
 
 
 def _kept_beside(upscaler: CompiledUpscaler) -> KeptQuantized | None:
@@ -308,11 +313,16 @@ def _kept_beside(upscaler: CompiledUpscaler) -> KeptQuantized | None:
     return kept if is_its_own else None
 
 
-def fitted(upscaler: CompiledUpscaler, denoise: float, check: Check = lambda: None) -> Quantized:
-    """All convolutions in 8 bits, worked out on other pieces than those that prove a form."""
+def fitted(
+    upscaler: CompiledUpscaler, denoise: float, largest: int, check: Check = lambda: None
+) -> Quantized:
+    """All convolutions in 8 bits, worked out on other pieces than those that prove a form.
+
+    ``largest`` is that of their whole weights.
+    """
     is_costly = upscaler.operations_per_pixel > COSTLY_OPERATIONS
     pictures = crops(CALIBRATION_CROPS, 1, CALIBRATION_PX // (2 if is_costly else 1))
-    return quantized(upscaler.exact_graph(denoise), pictures, check)
+    return quantized(upscaler.exact_graph(denoise), pictures, largest, check)
 
 
 # Faces

@@ -40,7 +40,8 @@ STRIDE_PX = 3  # between the places of a picture whose errors are made small
 DAMPING = 0.6  # of the mean square of inputs, so that what is rarely seen changes little
 PICTURES_AT_ONCE = 8  # that are computed together: memory that was just used is used again
 COLUMNS_AT_ONCE = 64  # whose errors reach the columns after them in one product: only for speed
-LARGEST = WEIGHT_LEVELS // 2
+LARGEST, LARGEST_IN_PAIRS = WEIGHT_LEVELS // 2, 63
+"""Whole weights, and those of which any two times 255 are 16 bits together."""
 PARTS = "scales", "kernel", "steps", "bias"
 """Arrays of a convolution, as they are kept in a file."""
 
@@ -52,10 +53,36 @@ Convolve = Callable[[Array, Array, Array], Array]
 """Values (N, C, H, W), a kernel (O, C, h, w) and a bias (O,) -> (N, O, H, W)."""
 
 
+@cache
+def largest_weight() -> int:
+    """The largest whole weight of which this processor adds up products as they are.
+
+    Those without VNNI multiply 8 bits by 8 and add two products in 16 bits, cut off at 32767: what
+    was fitted to whole sums is lost then (38 dB in the mean for the built-in network, not 47).
+    """
+    return next(largest for largest in (LARGEST, LARGEST_IN_PAIRS) if adds_exactly(largest))
+
+
+def adds_exactly(weight: int) -> bool:
+    """Whether this processor adds up products of the largest inputs and ``weight`` as they are."""
+    channels, side, most = 16, 8, INPUT_LEVELS - 1
+    kernel = np.full((channels, channels, 3, 3), weight, np.int8)
+    ones, zeros = np.ones(channels, np.float32), np.zeros(channels, np.float32)
+    whole = QuantizedConvolution(0.0, float(most), ones, kernel, ones, zeros)
+    given = op.parameter([1, channels, side, side], np.float32)
+    answer = graphs.Layers({}, {"whole": whole}).convolution("whole", given.output(0))
+    inputs = np.full((1, channels, side, side), most, np.float32)
+    answered = answer_of(compiled(ov.Model([answer], [given])), [inputs])
+    return bool(answered.max() == most * weight * kernel[0].size)
+
+
 def quantized(
-    graph: ov.Model, pictures: Sequence[Picture], check: Callable[[], None] = lambda: None
+    graph: ov.Model,
+    pictures: Sequence[Picture],
+    largest: int = LARGEST,
+    check: Callable[[], None] = lambda: None,
 ) -> Quantized:
-    """Every convolution of ``graph`` in 8 bits, by its name.
+    """Every convolution of ``graph`` in 8 bits, by its name, with weights up to ``largest``.
 
     The graph takes whole levels (N, H, W, 3) of any size, and is of no other use afterwards;
     ``pictures`` are (H, W, 3), all of one size. ``check`` is called now and then; what it raises
@@ -70,17 +97,19 @@ def quantized(
     for piece in pieces:
         check()
         convolve = convolve_for(piece.kernel.shape)
-        made[piece.name] = _fitting(piece, convolve, exact, rough, is_first=not made)
+        made[piece.name] = _fitting(piece, convolve, exact, rough, largest, is_first=not made)
     return made
 
 
 def _fitting(
-    piece: Piece, convolve: Convolve, exact: Run, rough: Run, *, is_first: bool
+    piece: Piece, convolve: Convolve, exact: Run, rough: Run, largest: int, *, is_first: bool
 ) -> QuantizedConvolution:
     """The convolution in 8 bits, with which the rough run goes on; the exact one does without."""
     before = compiled(piece.before)
     as_is, taken = exact.taken(piece, before), rough.taken(piece, before)
-    fitted, rounded = fitted_convolution(piece.kernel, piece.bias, as_is, taken, is_first=is_first)
+    fitted, rounded = fitted_convolution(
+        piece.kernel, piece.bias, as_is, taken, is_first=is_first, largest=largest
+    )
     del taken
     exact.answer(piece, [convolve(x, piece.kernel, piece.bias) for x in as_is])
     del as_is
@@ -101,13 +130,19 @@ def _convolve(kernel_shape: tuple[int, ...]) -> Convolve:
 
 
 def fitted_convolution(
-    kernel: Array, bias: Array, exact: Portions, rough: Portions, *, is_first: bool
+    kernel: Array,
+    bias: Array,
+    exact: Portions,
+    rough: Portions,
+    *,
+    is_first: bool,
+    largest: int = LARGEST,
 ) -> tuple[QuantizedConvolution, Portions]:
     """A convolution in 8 bits, and what it then takes in place of ``rough``.
 
     ``kernel`` (O, C, h, w) and ``bias`` (O,) are those in 32 bits; ``exact`` is what reaches them
     where nothing is rounded, ``rough`` where all before is. The first convolution of a network
-    tells its picture's own levels apart, as they are.
+    tells its picture's own levels apart, as they are. ``largest`` is that of whole weights.
     """
     if is_first:
         scales, low, high = np.ones(kernel.shape[1], np.float32), 0.0, 1.0
@@ -115,7 +150,7 @@ def fitted_convolution(
         scales = _scales(exact, kernel)
         low, high = _best_range(rough, scales)
     rounded = [_rounded(x, low, high, scales[:, None, None]) for x in rough]
-    whole, steps, moved = _fitted(kernel, bias, scales, exact, rounded)
+    whole, steps, moved = _fitted(kernel, bias, scales, exact, rounded, largest=largest)
     return QuantizedConvolution(low, high, scales, whole, steps, moved), rounded
 
 
@@ -174,9 +209,9 @@ def _rounded(values: Array, low: float, high: float, scales: Array | float = 1.0
 
 
 def _fitted(
-    kernel: Array, bias: Array, scales: Array, exact: Portions, rounded: Portions
+    kernel: Array, bias: Array, scales: Array, exact: Portions, rounded: Portions, *, largest: int
 ) -> tuple[NDArray[np.int8], Array, Array]:
-    """Whole weights (O, C, h, w) in -127..127, their steps (O,), and the bias (O,).
+    """Whole weights (O, C, h, w) in -largest..largest, their steps (O,), and the bias (O,).
 
     ``exact`` is what ``kernel`` takes, ``rounded`` the same divided by ``scales`` and rounded.
     """
@@ -190,8 +225,8 @@ def _fitted(
     factor = cho_factor(squares, check_finite=False)
     wanted = rows @ seen.across + damping * scaled
     best: Wide = cho_solve(factor, wanted.T, overwrite_b=True, check_finite=False).T
-    steps = np.maximum(np.abs(best).max(1), 1e-8) / LARGEST
-    whole = column_by_column(best, steps, squares)
+    steps = np.maximum(np.abs(best).max(1), 1e-8) / largest
+    whole = column_by_column(best, steps, squares, largest)
     moved = bias + rows @ seen.mean_exact - (whole * steps[:, None]) @ seen.mean_rounded
     in_place = whole.reshape(kernel.shape).astype(np.int8)
     return in_place, steps.astype(np.float32), moved.astype(np.float32)
@@ -242,8 +277,8 @@ def _patches(x: Array, side: int) -> Array:
     return seen.transpose(1, 4, 5, 0, 2, 3).reshape(x.shape[1] * side**2, -1)
 
 
-def column_by_column(rows: Wide, steps: Wide, squares: Wide) -> Wide:
-    """Rounded to whole steps; what a column loses, those after it make up for.
+def column_by_column(rows: Wide, steps: Wide, squares: Wide, largest: int = LARGEST) -> Wide:
+    """Rounded to ``largest`` whole steps at most; what a column loses, those after it make up for.
 
     ``rows`` (O, I) are what each output weighs its inputs with, ``steps`` (O,), and ``squares``
     (I, I) the mean products of inputs.
@@ -255,7 +290,7 @@ def column_by_column(rows: Wide, steps: Wide, squares: Wide) -> Wide:
     for begin in range(0, len(left), COLUMNS_AT_ONCE):
         end = min(begin + COLUMNS_AT_ONCE, len(left))
         for column in range(begin, end):
-            whole[column] = np.clip(np.rint(left[column] / steps), -LARGEST, LARGEST)
+            whole[column] = np.clip(np.rint(left[column] / steps), -largest, largest)
             errors[column] = (left[column] - whole[column] * steps) / passed_on[column, column]
             left[column + 1 : end] -= passed_on[column, column + 1 : end, None] * errors[column]
         left[end:] -= passed_on[begin:end, end:].T @ errors[begin:end]

@@ -167,7 +167,7 @@ def test_where_8_bits_all_through_are_too_coarse_the_last_ones_stay_wider(
     names = list(proof.quantized)
     spoiled = dict(proof.quantized) | {name: narrowed(proof)[name] for name in names[-KEPT_WIDE:]}
     monkeypatch.setattr(
-        "photoenhance_ui.networks.on_openvino.proofs._quantized", lambda *_: spoiled
+        "photoenhance_ui.networks.on_openvino.proofs.kept_or_fitted", lambda *_: spoiled
     )
     other = prove_upscaler(upscaler, 0.5)
     assert other.form == f"8 bits, the last {KEPT_WIDE} wider"
@@ -217,7 +217,9 @@ def test_where_8_bits_are_too_coarse_bfloat16_is_used(
     upscaler: CompiledUpscaler, proof: Proof, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     narrow = narrowed(proof)
-    monkeypatch.setattr("photoenhance_ui.networks.on_openvino.proofs._quantized", lambda *_: narrow)
+    monkeypatch.setattr(
+        "photoenhance_ui.networks.on_openvino.proofs.kept_or_fitted", lambda *_: narrow
+    )
     other = prove_upscaler(upscaler, 0.5)
     assert (other.form, other.quantized) == ("bfloat16", {})
     assert other.worst_db > 50
@@ -254,7 +256,7 @@ def test_strengths_of_denoising_that_are_rarely_used_are_not_worth_fitting(
     blended = CompiledUpscaler("two", 4, graphs.srvgg(4), (weights, weights))
     fitted = []
     monkeypatch.setattr(
-        "photoenhance_ui.networks.on_openvino.proofs._quantized",
+        "photoenhance_ui.networks.on_openvino.proofs.kept_or_fitted",
         lambda _, denoise: fitted.append(denoise) or proof.quantized,
     )
     assert prove_upscaler(blended, 0.33).form == "bfloat16"

@@ -11,7 +11,10 @@ from photoenhance_ui.networks.on_openvino.graphs import QuantizedConvolution
 from photoenhance_ui.networks.on_openvino.quantization import (
     COLUMNS_AT_ONCE,
     LARGEST,
+    LARGEST_IN_PAIRS,
+    adds_exactly,
     column_by_column,
+    largest_weight,
     quantized,
 )
 from photoenhance_ui.networks.shapes import rrdb_shapes, srvgg_shapes
@@ -111,6 +114,18 @@ def test_it_is_nearer_than_plain_rounding(weights: graphs.Weights, made: graphs.
     )
     assert 0 < fitted < plain / 4, "6 dB"
     assert np.std(exact) > 20 * np.sqrt(fitted), "the picture comes through"
+
+
+def test_weights_are_at_most_as_large_as_asked_for(weights: graphs.Weights) -> None:
+    made = quantized(graph_of(weights), pictures(), LARGEST_IN_PAIRS)
+    for convolution in made.values():
+        assert np.abs(convolution.kernel.astype(int)).max() == LARGEST_IN_PAIRS
+
+
+def test_any_processor_adds_up_products_of_small_weights_as_they_are() -> None:
+    """And of what it is given where nothing is said of small ones."""
+    assert adds_exactly(LARGEST_IN_PAIRS)
+    assert adds_exactly(largest_weight())
 
 
 def test_portions_of_pictures_change_little(
