@@ -47,15 +47,15 @@ def models_report(stock: Inventory, facts: EngineFacts) -> dict[str, Any]:
     return {
         "models": [
             *(_own_file(name, facts) for name in own),
-            *(_known_file(file, stock) for file in CATALOGUE),
+            *(_known_file(file, stock, facts) for file in CATALOGUE),
         ],
         "presets": {name: preset_options(name, facts.upscalers) for name in PRESETS},
         "upscalers": ["auto", *sorted(facts.upscalers), RESAMPLE_ONLY],
     }
 
 
-def _known_file(file: WeightFile, stock: Inventory) -> dict[str, Any]:
-    refused = stock.refused.get(file.name)
+def _known_file(file: WeightFile, stock: Inventory, facts: EngineFacts) -> dict[str, Any]:
+    refused = stock.refused.get(file.name) or facts.refused.get(file.name)
     return {
         "name": file.name,
         "role": file.role.value,
@@ -85,5 +85,5 @@ def _own_file(name: str, facts: EngineFacts) -> dict[str, Any]:
         "url": None,
         "sha256": None,
         "installed": upscaler is not None,
-        "problem": None if upscaler is not None else "The file could not be loaded as an upscaler.",
+        "problem": facts.refused[name].sentence if name in facts.refused else None,
     }

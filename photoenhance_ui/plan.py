@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from photoenhance_ui.errors import NetworkMissing
+from photoenhance_ui.errors import NetworkMissing, PhotoEnhanceError
 from photoenhance_ui.geometry import Size, Tile, even_tiles_of, tiles_of
 from photoenhance_ui.request import AUTO, RESAMPLE_ONLY, Faces, Precision, Request
 from photoenhance_ui.settings import TILE_LADDER_PX
@@ -53,8 +53,8 @@ class EngineFacts:
     max_output_pixels: int = 256_000_000
     weights_warnings: Mapping[str, str] = field(default_factory=dict)
     """Network name -> a sentence that every report which used it must carry."""
-    refused: Mapping[str, str] = field(default_factory=dict)
-    """Name of a file that does not load -> a sentence that says why."""
+    refused: Mapping[str, PhotoEnhanceError] = field(default_factory=dict)
+    """Name of a file that does not load -> why."""
     tiles_at_once: int = 1
     """Equally large tiles that the device computes in one batch."""
     faces_at_once: int = 1
@@ -225,8 +225,8 @@ def tile_px_for(upscaler: UpscalerFacts, device: str) -> int:
 def _upscaler_facts(name: str, facts: EngineFacts) -> UpscalerFacts | None:
     if name == RESAMPLE_ONLY:
         return None
-    if name in facts.refused:
-        raise NetworkMissing(facts.refused[name])
+    if (refusal := facts.refused.get(name)) is not None:
+        raise type(refusal)(refusal.sentence)
     if name not in facts.upscalers:
         there = ", ".join(sorted(facts.upscalers)) or "none"
         raise NetworkMissing(

@@ -39,7 +39,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def networks(folder: Path) -> Iterator[Networks]:
-    settings = Settings(device="cpu", offline=True, weights_dir=folder, trust_weights=True)
+    settings = Settings(
+        device="cpu", offline=True, weights_dir=folder, trust_weights=True, precision="exact"
+    )  # fmt: skip
     yield Networks(installed(settings), settings)
 
 

@@ -2,8 +2,9 @@
 
 What a machine would work out at its first start comes with the weights, for the ten seconds that
 it takes, and with how near it was measured to be. Each machine measures that again once it rests;
-and a file that belongs to other weights, or to another OpenVINO, is not believed. Its whole weights
-are small enough for any processor: the built-in network loses 0.2 dB by it (46.7 where it had 46.9).
+and a file that belongs to other weights, or to another OpenVINO, is not believed. Its whole
+weights are small enough for any processor: the built-in network loses 0.2 dB by it (46.7 where it
+had 46.9).
 """
 
 import argparse

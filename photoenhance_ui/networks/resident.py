@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 
 from photoenhance_ui.catalogue import FINDERS, PARSERS, RESTORERS, Role
-from photoenhance_ui.errors import NetworkFailed, NetworkMissing, TorchMissing, WeightsError
+from photoenhance_ui.errors import (
+    NetworkFailed,
+    NetworkMissing,
+    PhotoEnhanceError,
+    TorchMissing,
+    WeightsError,
+)
 from photoenhance_ui.geometry import GRID_PX
 from photoenhance_ui.networks.devices import INSTALL_TORCH, find_device, has_torch, name_of
 from photoenhance_ui.networks.foreign_errors import errors_told
@@ -47,15 +53,15 @@ class _Stock:
 
     installed: Mapping[str, Installed] = field(default_factory=dict)
     upscalers: Mapping[str, UpscalerFacts] = field(default_factory=dict)
-    refused: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, PhotoEnhanceError] = field(default_factory=dict)
 
-    def without(self, name: str, error: WeightsError | NetworkFailed) -> "_Stock":
+    def without(self, name: str, error: PhotoEnhanceError) -> "_Stock":
         """The stock without a file that fails to load."""
         log.warning("weights_refused file=%s code=%s", self.installed[name].path.name, error.code)
         return _Stock(
             {n: found for n, found in self.installed.items() if n != name},
             {n: facts for n, facts in self.upscalers.items() if n != name},
-            {**self.refused, name: error.sentence},
+            {**self.refused, name: error},
         )
 
     def companion(self, name: str) -> Installed | None:
@@ -123,7 +129,7 @@ class Networks:
 
     def _damaged(
         self, stock: _Stock, upscaler: str, scale: float, *, ready: bool
-    ) -> tuple[str, WeightsError | NetworkFailed] | None:
+    ) -> tuple[str, PhotoEnhanceError] | None:
         """The first network that ``auto`` would take and that fails, and how it fails."""
         facts = self._facts_of(stock)
         for name in _names(choose_networks(upscaler, scale, facts)):

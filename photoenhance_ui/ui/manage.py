@@ -60,7 +60,11 @@ def take_network(service: Service, file: Path, say: Texts) -> str:
 def _problem_of(service: Service, target: Path, say: Texts) -> str | None:
     """Why the file cannot be used; None where it can."""
     stock, facts = service.engine.inventory(), service.engine.facts()
-    refused = stock.refused.get(target.stem) or stock.refused.get(target.name)
+    refused = (
+        stock.refused.get(target.stem)
+        or stock.refused.get(target.name)
+        or facts.refused.get(target.stem)
+    )
     if refused is not None:
         return say.reason(refused.code, refused.sentence)
     found = stock.installed.get(target.stem)

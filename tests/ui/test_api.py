@@ -262,6 +262,7 @@ def test_status_answers_while_every_handler_is_busy(served: Served, photo_file: 
         for _ in range(served.settings.handlers + 1)
     ]
     wait_until(lambda: served.running.service.engine.facts().photos_waiting >= 2)
+    wait_until(lambda: served.running.service.engine.facts().photos_working == 1)
     queue = served.client().predict(api_name="/status")["queue"]
     assert queue == {"working": 1, "waiting": served.settings.handlers - 1}
     served.networks.release()
