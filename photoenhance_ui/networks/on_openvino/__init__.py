@@ -2,6 +2,8 @@
 
 import sys
 
-# `import openvino` would send an event of its use to a host of its makers, from a process of its
-# own: its package of telemetry, which it does without where that cannot be imported, is kept out.
-sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+# `import openvino` imports its converter of other libraries' models, too, which takes a third of
+# the time and sends an event of its use to a host of its makers, from a process of its own. It does
+# without where these cannot be imported, and so do we.
+for _kept_out in ("openvino.tools.ovc", "openvino_telemetry"):
+    sys.modules.setdefault(_kept_out, None)  # type: ignore[arg-type]
