@@ -16,8 +16,8 @@ from photoenhance_ui.networks.on_torch.basicsr_repair import repair
 
 repair()
 
-from basicsr.archs.rrdbnet_arch import RRDBNet  # noqa: E402
-from realesrgan.archs.srvgg_arch import SRVGGNetCompact  # noqa: E402
+from basicsr.archs.rrdbnet_arch import RRDBNet
+from realesrgan.archs.srvgg_arch import SRVGGNetCompact
 
 Case = tuple[nn.Module, graphs.Network]
 

@@ -16,7 +16,7 @@ from photoenhance_ui.networks.on_torch.placement import Placement
 
 repair()
 
-from realesrgan.archs.srvgg_arch import SRVGGNetCompact  # noqa: E402
+from realesrgan.archs.srvgg_arch import SRVGGNetCompact
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="there is no C++ compiler")
 
