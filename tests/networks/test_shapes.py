@@ -20,7 +20,9 @@ def shapes_of(network: Any) -> Shapes:
 def test_srvgg_is_spandrels(features: int, convolutions: int, scale: int) -> None:
     from spandrel.architectures.Compact import Compact
 
-    network = Compact(3, 3, num_feat=features, num_conv=convolutions, upscale=scale)
+    network = Compact(
+        num_in_ch=3, num_out_ch=3, num_feat=features, num_conv=convolutions, upscale=scale
+    )
     assert srvgg_shapes(features, convolutions, scale) == shapes_of(network)
 
 
