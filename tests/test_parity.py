@@ -25,8 +25,8 @@ from tests.driver import enhanced
 MOST_LEVELS_OFF = 3
 LEAST_PSNR_DB = 50.0
 FILES = (
-    seeded_weights.GFPGAN_FILE, seeded_weights.PARSENET_FILE, seeded_weights.X2PLUS_FILE, seeded_weights.GENERAL_FILE,
-    seeded_weights.GENERAL_WDN_FILE,
+    seeded_weights.GFPGAN_FILE, seeded_weights.PARSENET_FILE, seeded_weights.X2PLUS_FILE,
+    seeded_weights.GENERAL_FILE, seeded_weights.GENERAL_WDN_FILE,
 )  # fmt: skip
 
 

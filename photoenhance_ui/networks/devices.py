@@ -15,14 +15,15 @@ log = logging.getLogger(__name__)
 
 INSTALL_TORCH = "pip install -r requirements.txt"
 """The command that adds what computes on a GPU, and any network that only torch knows."""
+TORCH_PACKAGES = ("torch", "spandrel", "facexlib")
 AMD_DRIVER = Path("/dev/kfd")
 NVIDIA_LIBRARIES = {"linux": ("libcuda.so.1",), "win32": ("nvcuda.dll",)}
 """What NVIDIA's driver brings: torch's CUDA devices are those that it knows."""
 
 
 def has_torch() -> bool:
-    """Whether torch is installed; it is not imported."""
-    return importlib.util.find_spec("torch") is not None
+    """Whether torch is installed, with what makes its networks of files; nothing is imported."""
+    return all(importlib.util.find_spec(name) is not None for name in TORCH_PACKAGES)
 
 
 def find_device(wanted: str) -> str:

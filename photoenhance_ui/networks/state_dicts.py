@@ -31,7 +31,8 @@ def load_arrays(path: Path) -> Arrays:
     Raises WeightsDamaged where the file cannot be read as such.
     """
     try:
-        state = _of_safetensors(path) if path.suffix == ".safetensors" else _of_pth(path)
+        is_safe = path.suffix.lower() == ".safetensors"
+        state = _of_safetensors(path) if is_safe else _of_pth(path)
     except (OSError, SafetensorError, NotReadable, KeyError, ValueError) as error:
         raise damaged(path) from error
     return {name.removeprefix("module."): _in_32_bits(value) for name, value in state.items()}

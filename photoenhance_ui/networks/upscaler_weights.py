@@ -81,12 +81,18 @@ def _kind_of(weights: Weights) -> tuple[Architecture, int] | None:
                 return Architecture.RRDB, scale
         return None
     convolutions = sum(len(shape) == 4 for shape in shapes.values())
-    channels = shapes.get(f"body.{2 * (convolutions - 1)}.bias", (0,))[0]
-    scale = round((channels / 3) ** 0.5)
-    features = shapes.get("body.0.weight", (0,))[0]
-    if convolutions >= 2 and shapes == srvgg_shapes(features, convolutions - 2, scale):
-        return Architecture.SRVGG, scale
-    return None
+    features = _outputs(shapes, "body.0")
+    scale = round((_outputs(shapes, f"body.{2 * (convolutions - 1)}") / 3) ** 0.5)
+    if min(convolutions - 1, features, scale) < 1:
+        return None
+    is_srvgg = shapes == srvgg_shapes(features, convolutions - 2, scale)
+    return (Architecture.SRVGG, scale) if is_srvgg else None
+
+
+def _outputs(shapes: Shapes, convolution: str) -> int:
+    """How many channels a convolution gives; 0 where there is none of that name."""
+    shape = shapes.get(f"{convolution}.weight", ())
+    return shape[0] if len(shape) == 4 else 0
 
 
 def _shapes_of(found: Installed) -> Shapes:

@@ -91,6 +91,11 @@ class BlendedUpscaler(TorchUpscaler):
         super().__init__(name, scale, nn.Identity(), placement)
 
     @property
+    def operations_per_pixel(self) -> float:
+        """As above, of either network."""
+        return float(sum(value.size for value in self._ends[0].values()))
+
+    @property
     def is_blended(self) -> bool:
         """Whether denoising has an effect."""
         return True

@@ -20,7 +20,7 @@ from photoenhance_ui.networks.parsing import (
     IMAGENET_DEVIATIONS,
     IMAGENET_MEANS,
 )
-from photoenhance_ui.networks.state_dicts import as_arrays
+from photoenhance_ui.networks.state_dicts import floats_of
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.weights import Installed
 from tests.conftest import skimage_photo
@@ -80,7 +80,9 @@ class Both:
         import torch
 
         self.plain = random_bisenet()
-        self.weights: Weights = as_arrays(self.plain.state_dict())
+        self.weights: Weights = floats_of(
+            {name: value.numpy() for name, value in self.plain.state_dict().items()}
+        )
         known = by_name(BISENET)
         self.installed = Installed(BISENET, folder / known.file, known)
         torch.save(self.plain.state_dict(), self.installed.path)

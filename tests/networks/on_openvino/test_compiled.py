@@ -1,50 +1,65 @@
-"""Compiled upscalers: the same as in torch, in any thread, blended, and without numbers."""
+"""Compiled upscalers: the same as in torch, in any thread, blended, and without numbers.
 
-import dataclasses
+Only what compares with torch needs it.
+"""
+
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import openvino as ov
 import pytest
-import torch
-from safetensors.torch import save_file
+from safetensors.numpy import save_file
 
-from benchmarks.reference import GENERAL_FILE, GENERAL_WDN_FILE, X2PLUS_FILE, write_random_weights
 from photoenhance_ui.catalogue import by_name
 from photoenhance_ui.errors import NetworkFailed, WeightsDamaged
 from photoenhance_ui.geometry import Size, even_tiles_of, tiles_of
-from photoenhance_ui.networks.on_openvino import graphs
+from photoenhance_ui.networks.on_openvino import compiled, graphs
+from photoenhance_ui.networks.on_openvino.backend import compile_upscaler
 from photoenhance_ui.networks.on_openvino.compiled import GRAPHS_KEPT, CompiledUpscaler
-from photoenhance_ui.networks.on_torch.placement import Placement
-from photoenhance_ui.networks.on_torch.upscalers import compile_upscaler, load_upscaler
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
 from tests.conftest import skimage_photo
+from tests.networks.random_weights import random_rrdb, random_srvgg
 
-CPU = Placement(torch.device("cpu"))
 EMBEDDED = Installed(BUILTIN, BUILTIN_FILE)
+GENERAL, GENERAL_WDN = "realesr-general-x4v3", "realesr-general-wdn-x4v3"
+FOLDING = "folding"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Networks with seeded random weights: a pair that is blended, and one's own that folds."""
     folder = tmp_path_factory.mktemp("weights")
-    write_random_weights(folder, (GENERAL_FILE, GENERAL_WDN_FILE, X2PLUS_FILE))
+    for name, weights in (
+        (GENERAL, random_srvgg(64, 32, 4, seed=1)),
+        (GENERAL_WDN, random_srvgg(64, 32, 4, seed=2)),
+        (FOLDING, random_rrdb(2, 2)),
+    ):
+        save_file(weights, folder / f"{name}.safetensors")
     return folder
 
 
-def installed(folder: Path, file: str) -> Installed:
-    return Installed(Path(file).stem, folder / file, by_name(Path(file).stem))
+def installed(folder: Path, name: str) -> Installed:
+    known = None if name == FOLDING else by_name(name)
+    return Installed(name, folder / f"{name}.safetensors", known)
 
 
 def both(
     found: Installed, companion: Installed | None, images: Pixels, denoise: float
 ) -> tuple[Pixels, Pixels]:
+    """What the compiled network gives, and what torch gives of the same file."""
+    torch = pytest.importorskip("torch")
+    from photoenhance_ui.networks.on_torch.placement import Placement
+    from photoenhance_ui.networks.on_torch.upscalers import load_upscaler
+
     upscaler = compile_upscaler(found, companion)
     assert upscaler is not None
-    with torch.inference_mode():
-        expected = load_upscaler(found, companion, CPU)(images, denoise)
+    expected = load_upscaler(found, companion, Placement(torch.device("cpu")))(images, denoise)
+    assert expected.std() > 2, "the picture is lost on the way"
     return upscaler(images, denoise), expected
 
 
@@ -65,17 +80,17 @@ def test_16_bits_stay_16_bits() -> None:
 
 def test_odd_sides_of_a_folding_network_are_padded_and_cut(folder: Path) -> None:
     odd = skimage_photo("coffee", 24)[None, :15, :17]
-    assert apart(*both(installed(folder, X2PLUS_FILE), None, odd, 0.5)) <= 1
+    assert apart(*both(installed(folder, FOLDING), None, odd, 0.5)) <= 1
 
 
 @pytest.mark.parametrize("denoise", [0.0, 0.3, 1.0])
 def test_blends_are_the_same_in_both(folder: Path, denoise: float) -> None:
-    pair = (installed(folder, GENERAL_FILE), installed(folder, GENERAL_WDN_FILE))
+    pair = (installed(folder, GENERAL), installed(folder, GENERAL_WDN))
     assert apart(*both(*pair, skimage_photo("coffee", 16)[None], denoise)) <= 1
 
 
 def test_a_blend_is_told_from_a_single_network(folder: Path) -> None:
-    general, wdn = installed(folder, GENERAL_FILE), installed(folder, GENERAL_WDN_FILE)
+    general, wdn = installed(folder, GENERAL), installed(folder, GENERAL_WDN)
     alone, pair = compile_upscaler(general, None), compile_upscaler(general, wdn)
     assert alone is not None and pair is not None
     assert (alone.is_blended, pair.is_blended) == (False, True)
@@ -84,15 +99,26 @@ def test_a_blend_is_told_from_a_single_network(folder: Path) -> None:
     assert again is not None and again.fingerprint == alone.fingerprint
 
 
-def test_only_some_strengths_are_kept_ready(folder: Path) -> None:
-    pair = compile_upscaler(installed(folder, GENERAL_FILE), installed(folder, GENERAL_WDN_FILE))
+def test_only_some_strengths_are_kept_ready(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = compile_upscaler(installed(folder, GENERAL), installed(folder, GENERAL_WDN))
     assert pair is not None
+    compilations: list[ov.Model] = []
+    plain = compiled.compiled
+
+    def counted(graph: ov.Model, *, fast: bool = False) -> ov.InferRequest:
+        compilations.append(graph)
+        return plain(graph, fast=fast)
+
+    monkeypatch.setattr(compiled, "compiled", counted)
     images = np.zeros((1, 4, 4, 3), np.uint8)
-    first = pair(images, 0.0)
-    for step in range(1, GRAPHS_KEPT + 3):
-        pair(images, step / 10)
-        assert len(pair._requests) <= GRAPHS_KEPT
-    assert np.array_equal(pair(images, 0.0), first)
+    strengths = [step / 10 for step in range(GRAPHS_KEPT + 1)]
+    results = [pair(images, strength) for strength in strengths]
+    assert len(compilations) == len(strengths)
+    for strength in strengths[1:]:
+        pair(images, strength)
+    assert len(compilations) == len(strengths), "one of the last few was compiled again"
+    assert np.array_equal(pair(images, strengths[0]), results[0])
+    assert len(compilations) == len(strengths) + 1, "more than a few are kept"
 
 
 def test_many_threads_at_once_get_what_each_gets_alone() -> None:
@@ -135,14 +161,14 @@ def test_values_that_are_no_numbers_are_no_picture() -> None:
         broken(skimage_photo("coffee", 16)[None], 0.0)
 
 
-def test_a_network_of_ones_own_is_left_to_torch(tmp_path: Path) -> None:
+def test_a_network_of_another_architecture_is_left_to_others(tmp_path: Path) -> None:
     path = tmp_path / "mine.safetensors"
-    save_file({"a": torch.zeros(1)}, path)
+    save_file({"a": np.zeros(1, np.float32)}, path)
     assert compile_upscaler(Installed("mine", path), None) is None
 
 
 def test_the_wrong_file_is_refused(folder: Path) -> None:
-    wrong = dataclasses.replace(installed(folder, GENERAL_FILE), path=folder / X2PLUS_FILE)
+    wrong = replace(installed(folder, GENERAL), path=installed(folder, FOLDING).path)
     with pytest.raises(WeightsDamaged):
         compile_upscaler(wrong, None)
 
@@ -160,7 +186,7 @@ def test_tiles_with_the_receptive_field_around_them_are_the_whole_exactly() -> N
 
 def test_tiles_of_a_folding_network_keep_its_grid(folder: Path) -> None:
     """RRDBNet sees further than this overlap, so they are near the whole and not the same."""
-    upscaler = compile_upscaler(installed(folder, X2PLUS_FILE), None)
+    upscaler = compile_upscaler(installed(folder, FOLDING), None)
     assert upscaler is not None
     photo = skimage_photo("coffee", 98)
     whole = upscaler(photo[None], 0.0)[0]

@@ -14,7 +14,7 @@ from photoenhance_ui.networks.on_openvino.detector_graphs import (
     retinaface_graph,
 )
 from photoenhance_ui.networks.on_openvino.graphs import Weights
-from photoenhance_ui.networks.state_dicts import as_arrays
+from photoenhance_ui.networks.state_dicts import floats_of
 from tests.conftest import skimage_photo
 from tests.networks.detection import BACKBONES, of_size, random_detector, raw_answers
 from tests.networks.reading import Read
@@ -36,7 +36,9 @@ class Both:
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self.plain = random_detector(kind, skimage_photo("astronaut")[40:243, 150:375])
-        self.weights: Weights = as_arrays(self.plain.state_dict())
+        self.weights: Weights = floats_of(
+            {name: value.numpy() for name, value in self.plain.state_dict().items()}
+        )
         self._request = compiled(retinaface_graph(self.weights, GRAPHS[kind]))
 
     def answers(self, pictures: NDArray[np.uint8]) -> list[NDArray[Any]]:

@@ -1,4 +1,7 @@
-"""The face networks' graphs give what torch gives for the same full-size weights."""
+"""The face networks' graphs give what torch gives for the same full-size weights.
+
+The weights are made in torch, too; what only the graphs of other files need runs without it.
+"""
 
 import dataclasses
 import shutil
@@ -8,31 +11,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openvino as ov
 import pytest
-import torch
 from numpy.typing import NDArray
-from torch import nn
+from openvino import opset13 as op
 
-from benchmarks.reference import GFPGAN_FILE, PARSENET_FILE, ParseNet, gfpgan_network
-from photoenhance_ui.catalogue import Role, by_name
+from photoenhance_ui.catalogue import by_name
 from photoenhance_ui.errors import NetworkFailed, WeightsDamaged
+from photoenhance_ui.networks.likeness import LEAST_BLENDED_DB
 from photoenhance_ui.networks.on_openvino.compiled import (
     CompiledParser,
     CompiledRestorer,
     has_bfloat16,
 )
-from photoenhance_ui.networks.on_openvino.face_graphs import gfpgan_graph, parsenet_graph
+from photoenhance_ui.networks.on_openvino.face_graphs import parsenet_graph, restorer_graph
+from photoenhance_ui.networks.on_openvino.graphs import Depth, Weights
 from photoenhance_ui.networks.on_openvino.loading import compile_parser, compile_restorer
-from photoenhance_ui.networks.on_openvino.proofs import LEAST_BLENDED_DB, parser_forms, prove_parser
-from photoenhance_ui.networks.on_torch.parsers import load_parser
-from photoenhance_ui.networks.on_torch.placement import Placement
-from photoenhance_ui.networks.on_torch.restorers import load_restorer
-from photoenhance_ui.networks.resident import _fast_in_torch
-from photoenhance_ui.networks.state_dicts import as_arrays, load_state_dict
+from photoenhance_ui.networks.on_openvino.proofs import parser_forms, prove_parser
+from photoenhance_ui.networks.state_dicts import floats_of, load_arrays
 from photoenhance_ui.weights import Installed
 from tests.conftest import skimage_photo
 
-CPU = Placement(torch.device("cpu"))
+GFPGAN_FILE, PARSENET_FILE = "GFPGANv1.4.pth", "parsing_parsenet.pth"
 
 
 def face(depth: Any = np.uint8) -> NDArray[Any]:
@@ -43,24 +43,37 @@ def face(depth: Any = np.uint8) -> NDArray[Any]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Seeded random weights in the official form; noise and norms that leave a trace."""
+    torch = pytest.importorskip("torch")
+    from facexlib.parsing.parsenet import ParseNet
+
+    from benchmarks.seeded_weights import gfpgan_state
+
     folder = tmp_path_factory.mktemp("faces")
     torch.manual_seed(3)
-    gfpgan, parsenet = gfpgan_network(), ParseNet(in_size=512, out_size=512, parsing_ch=19)
+    gfpgan = gfpgan_state()
+    parsenet = ParseNet(in_size=512, out_size=512, parsing_ch=19)
     with torch.no_grad():
-        for name, value in gfpgan.named_parameters():
+        for name, value in gfpgan.items():
             if name.endswith(".weight") and value.numel() == 1:
                 value.fill_(0.3)
         for module in parsenet.modules():
-            if isinstance(module, nn.BatchNorm2d):
+            if isinstance(module, torch.nn.BatchNorm2d):
                 module.running_mean.normal_(0, 0.3)
                 module.running_var.uniform_(0.3, 2)
                 module.bias.normal_(0, 0.3)
         scores = parsenet.eval()(torch.from_numpy(face() / np.float32(255)).permute(0, 3, 1, 2))[0]
         parsenet.out_mask_conv.conv2d.bias.sub_(scores.mean(dim=(0, 2, 3)))  # no class always wins
-    torch.save({"params_ema": gfpgan.state_dict()}, folder / GFPGAN_FILE)
+    torch.save({"params_ema": gfpgan}, folder / GFPGAN_FILE)
     torch.save(parsenet.state_dict(), folder / PARSENET_FILE)
     yield folder
     (folder / GFPGAN_FILE).unlink()
+
+
+def in_torch(found: Installed) -> Any:
+    """The same file's network, computed by torch."""
+    from photoenhance_ui.networks.on_torch.backend import TorchBackend
+
+    return TorchBackend("cpu", fuse=False).load(found, None)
 
 
 def installed(folder: Path, file: str) -> Installed:
@@ -69,10 +82,10 @@ def installed(folder: Path, file: str) -> Installed:
 
 def test_gfpgan_restores_as_in_torch(folder: Path) -> None:
     found = installed(folder, GFPGAN_FILE)
-    compiled, plain = compile_restorer(found), load_restorer(found, CPU)
+    compiled, plain = compile_restorer(found), in_torch(found)
+    assert compiled is not None
     restored = compiled(face())
-    with torch.inference_mode():
-        expected = plain(face())
+    expected = plain(face())
     assert restored.shape == expected.shape == (1, 512, 512, 3)
     assert np.abs(restored.astype(int) - expected).max() <= 1
     assert expected.std() > 10, "there is something to be alike in"
@@ -83,10 +96,10 @@ def test_gfpgan_restores_as_in_torch(folder: Path) -> None:
 
 def test_parsenet_tells_the_same_pixels(folder: Path) -> None:
     found = installed(folder, PARSENET_FILE)
-    compiled, plain = compile_parser(found), load_parser(found, CPU)
+    compiled, plain = compile_parser(found), in_torch(found)
+    assert compiled is not None
     mask = compiled(face())
-    with torch.inference_mode():
-        expected = plain(face())
+    expected = plain(face())
     assert (mask.shape, mask.dtype) == ((1, 512, 512), np.uint8)
     assert 0.02 < (expected == 255).mean() < 0.98, "both kinds of pixels are there"
     assert (mask != expected).mean() < 1e-4  # where two classes tie
@@ -103,16 +116,18 @@ def test_the_wrong_file_is_refused(folder: Path) -> None:
             compile_it(wrong)
 
 
-def test_values_that_are_no_numbers_are_no_face(folder: Path) -> None:
-    weights = dict(as_arrays(load_state_dict(folder / GFPGAN_FILE)))
-    weights["final_linear.bias"] = weights["final_linear.bias"] * np.float32(np.nan)
+def test_values_that_are_no_numbers_are_no_face() -> None:
+    def broken(_: Weights, depth: Depth) -> ov.Model:
+        return restorer_graph(lambda x: op.multiply(x, np.float32(np.nan)).output(0), depth)
+
     with pytest.raises(NetworkFailed, match="broken"):
-        CompiledRestorer("broken", lambda: weights, gfpgan_graph)(face())
+        CompiledRestorer("broken", dict, broken)(face())
 
 
 def test_a_file_that_is_gone_when_a_graph_is_made_is_told(tmp_path: Path, folder: Path) -> None:
     path = Path(shutil.copy(folder / PARSENET_FILE, tmp_path))
     parser = compile_parser(dataclasses.replace(installed(folder, PARSENET_FILE), path=path))
+    assert parser is not None
     path.unlink()
     with pytest.raises(WeightsDamaged, match=PARSENET_FILE):
         parser(face())
@@ -120,19 +135,20 @@ def test_a_file_that_is_gone_when_a_graph_is_made_is_told(tmp_path: Path, folder
 
 def test_a_smaller_look_gives_a_mask_of_pixels_twice_as_large(folder: Path) -> None:
     parser = compile_parser(installed(folder, PARSENET_FILE))
+    assert isinstance(parser, CompiledParser)
     whole, half = parser(face()), parser.in_form(reduced=2, fast=False)(face())
     assert half.shape == whole.shape
     corners = half[:, ::2, ::2]
     assert np.array_equal(half, corners.repeat(2, axis=1).repeat(2, axis=2))
     small = np.rint(face().reshape(1, 256, 2, 256, 2, 3).mean(axis=(2, 4))).astype(np.uint8)
-    with torch.inference_mode():
-        plain = load_parser(installed(folder, PARSENET_FILE), CPU)(small)
+    plain = in_torch(installed(folder, PARSENET_FILE))(small)
     assert (corners != plain).mean() < 0.02  # levels are rounded there, and not here
 
 
 @pytest.mark.skipif(not has_bfloat16(), reason="this processor has no bfloat16")
 def test_faces_in_bfloat16_are_near_and_not_the_same(folder: Path) -> None:
     exact = compile_restorer(installed(folder, GFPGAN_FILE))
+    assert isinstance(exact, CompiledRestorer)
     one, other = exact(face()), exact.in_form(fast=True)(face())
     assert not np.array_equal(one, other)
     assert np.sqrt(np.mean((one.astype(float) - other) ** 2)) < 4
@@ -140,46 +156,26 @@ def test_faces_in_bfloat16_are_near_and_not_the_same(folder: Path) -> None:
     assert len(np.unique(deep)) > 4 * 256, "what comes after the last convolution is exact"
 
 
+@pytest.fixture
+def proven_on_one_face(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("photoenhance_ui.networks.likeness.faces", lambda: [face()[0]])
+
+
+@pytest.mark.usefixtures("proven_on_one_face")
 def test_a_parser_whose_looks_differ_stays_as_it_is(folder: Path) -> None:
     """Random weights tell pixels apart at random: no faster form is near, and the proof says so."""
     parser = compile_parser(installed(folder, PARSENET_FILE))
+    assert isinstance(parser, CompiledParser)
     proof = prove_parser(parser)
     assert not proof.passed
     assert proof.worst_db < LEAST_BLENDED_DB
 
 
+@pytest.mark.usefixtures("proven_on_one_face")
 def test_a_parser_whose_looks_agree_takes_the_fastest(folder: Path) -> None:
-    weights = dict(as_arrays(load_state_dict(folder / PARSENET_FILE)))
+    weights = dict(floats_of(load_arrays(folder / PARSENET_FILE)))
     weights["out_mask_conv.conv2d.bias"] = np.eye(19, dtype=np.float32)[1] * 1e4  # skin everywhere
     skin_only = partial(parsenet_graph, face_classes=(1,))
     proof = prove_parser(CompiledParser("skin", lambda: weights, skin_only))
     assert proof.form == parser_forms()[0].name
     assert proof.worst_db == 99.0
-
-
-def test_on_a_gpu_faces_run_in_bfloat16_where_they_pass(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The way a GPU takes, run on the CPU; random parsers tell pixels apart at random."""
-    monkeypatch.setattr("photoenhance_ui.networks.on_openvino.proofs.faces", lambda: [face()[0]])
-    half = Placement(torch.device("cpu"), torch.bfloat16)
-    found = installed(folder, GFPGAN_FILE)
-    exact = compile_restorer(found)
-    fast = _fast_in_torch(Role.RESTORER, found, exact, half)
-    assert fast is not exact
-    parser = compile_parser(installed(folder, PARSENET_FILE))
-    assert _fast_in_torch(Role.PARSER, installed(folder, PARSENET_FILE), parser, half) is parser
-
-
-def test_a_device_that_cannot_compute_in_bfloat16_restores_exactly(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("photoenhance_ui.networks.on_openvino.proofs.faces", lambda: [face()[0]])
-    nowhere = Placement(torch.device("meta"), torch.bfloat16)  # it refuses to give values
-    for role, file, compile_it in (
-        (Role.RESTORER, GFPGAN_FILE, compile_restorer),
-        (Role.PARSER, PARSENET_FILE, compile_parser),
-    ):
-        found = installed(folder, file)
-        exact = compile_it(found)
-        assert _fast_in_torch(role, found, exact, nowhere) is exact

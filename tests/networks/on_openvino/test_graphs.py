@@ -1,54 +1,50 @@
-"""The graphs give what torch gives for the same weights."""
+"""The graphs give what torch gives for the same weights; only what compares with it needs torch."""
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import openvino as ov
 import pytest
-import torch
 from numpy.typing import NDArray
 from openvino import opset13 as op
-from torch import nn
 
+from photoenhance_ui.catalogue import Architecture
 from photoenhance_ui.networks.on_openvino import graphs
 from photoenhance_ui.networks.on_openvino.compiled import compiled
-from photoenhance_ui.networks.on_torch.basicsr_repair import repair
+from tests.networks.random_weights import Weights, random_rrdb, random_srvgg
 
-repair()
-
-from basicsr.archs.rrdbnet_arch import RRDBNet  # noqa: E402
-from realesrgan.archs.srvgg_arch import SRVGGNetCompact  # noqa: E402
-
-Case = tuple[nn.Module, graphs.Network]
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def srvgg_case() -> Case:
-    torch.manual_seed(0)
-    network = SRVGGNetCompact(3, 3, num_feat=16, num_conv=3, upscale=4, act_type="prelu")
-    for module in network.modules():
-        if isinstance(module, nn.PReLU):
-            nn.init.uniform_(module.weight, -0.2, 0.6)
-    return network, graphs.srvgg(4)
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A network's weights, its graph, and what torch builds of them."""
+
+    architecture: Architecture
+    weights: Weights
+    graph: graphs.Network
+
+    def module(self) -> Any:
+        pytest.importorskip("torch")
+        from photoenhance_ui.networks.on_torch.architectures import module_of
+
+        network = module_of(self.architecture, self.weights, Path("any.pth"))
+        return network.eval().requires_grad_(False)
 
 
-def rrdb_case(scale: int) -> Case:
-    torch.manual_seed(scale)
-    network = RRDBNet(3, 3, scale=scale, num_feat=16, num_block=2, num_grow_ch=8)
-    with torch.no_grad():
-        network.conv_last.weight.mul_(10)
-        network.conv_last.bias.fill_(0.5)  # in the middle, where little is cut off
-    return network, graphs.rrdb(scale)
+SRVGG = Case(Architecture.SRVGG, random_srvgg(16, 3, 4), graphs.srvgg(4))
+CASES = {
+    "srvgg": SRVGG,
+    "rrdb x4": Case(Architecture.RRDB, random_rrdb(2, 4), graphs.rrdb(4)),
+    "rrdb x2": Case(Architecture.RRDB, random_rrdb(2, 2), graphs.rrdb(2)),
+}
 
 
-@pytest.fixture(params=["srvgg", "rrdb x4", "rrdb x2"])
+@pytest.fixture(params=CASES)
 def case(request: pytest.FixtureRequest) -> Case:
-    kind, _, scale = request.param.partition(" x")
-    network, graph = srvgg_case() if kind == "srvgg" else rrdb_case(int(scale))
-    return network.eval().requires_grad_(False), graph
-
-
-def weights_of(network: nn.Module) -> graphs.Weights:
-    return {key: value.numpy() for key, value in network.state_dict().items()}
+    return CASES[request.param]
 
 
 def picture(height: int, width: int, depth: graphs.Depth, count: int = 1) -> NDArray[Any]:
@@ -56,7 +52,9 @@ def picture(height: int, width: int, depth: graphs.Depth, count: int = 1) -> NDA
     return chance.integers(0, np.iinfo(depth).max + 1, (count, height, width, 3), dtype=depth)
 
 
-def by_torch(network: nn.Module, levels: NDArray[Any]) -> NDArray[np.float64]:
+def by_torch(network: Any, levels: NDArray[Any]) -> NDArray[np.float64]:
+    import torch
+
     white = np.iinfo(levels.dtype).max
     floats = torch.from_numpy(levels.astype(np.float32) / white).permute(0, 3, 1, 2)
     output = network(floats).clamp(0, 1).permute(0, 2, 3, 1).numpy()
@@ -65,8 +63,8 @@ def by_torch(network: nn.Module, levels: NDArray[Any]) -> NDArray[np.float64]:
 
 @pytest.mark.parametrize("depth", [np.uint8, np.uint16])
 def test_levels_are_those_of_torch(case: Case, depth: graphs.Depth) -> None:
-    network, graph = case
-    request = compiled(graphs.level_graph(graph, weights_of(network), depth))
+    network = case.module()
+    request = compiled(graphs.level_graph(case.graph, case.weights, depth))
     for height, width in ((12, 18), (2, 2), (30, 8)):  # one graph takes any size
         levels = picture(height, width, depth, count=2)
         enlarged = request.infer(levels)[0]
@@ -79,8 +77,7 @@ def test_levels_are_those_of_torch(case: Case, depth: graphs.Depth) -> None:
 
 
 def test_values_that_are_no_numbers_show_in_the_sum(case: Case) -> None:
-    network, graph = case
-    weights = dict(weights_of(network))
+    weights, graph = dict(case.weights), case.graph
     levels = picture(8, 8, np.uint8)
     good = compiled(graphs.level_graph(graph, weights, np.uint8)).infer(levels)
     assert np.isfinite(good[1])
@@ -120,9 +117,11 @@ def in_8_bits(weights: graphs.Weights, ends: tuple[float, float]) -> graphs.Quan
 
 
 def by_whole_numbers(
-    network: nn.Module, made: graphs.Quantized, levels: NDArray[Any]
+    network: Any, made: graphs.Quantized, levels: NDArray[Any]
 ) -> NDArray[np.float64]:
     """What torch gives where each convolution takes and holds whole numbers only."""
+    import torch
+    from torch import nn
 
     def in_place(convolution: nn.Conv2d, of: graphs.QuantizedConvolution) -> Any:
         def answer(x: torch.Tensor) -> torch.Tensor:
@@ -141,9 +140,8 @@ def by_whole_numbers(
 
 
 def test_in_8_bits_the_result_is_that_of_whole_numbers() -> None:
-    network, graph = srvgg_case()
-    network.requires_grad_(False)
-    weights, levels = weights_of(network), picture(16, 16, np.uint8)
+    network, graph, weights = SRVGG.module(), SRVGG.graph, SRVGG.weights
+    levels = picture(16, 16, np.uint8)
     exact = compiled(graphs.level_graph(graph, weights, np.uint8)).infer(levels)[0]
     none = compiled(graphs.level_graph(graph, weights, np.uint8, {})).infer(levels)[0]
     assert np.array_equal(exact, none)
@@ -156,8 +154,8 @@ def test_in_8_bits_the_result_is_that_of_whole_numbers() -> None:
 
 
 def test_a_range_cuts_off_what_lies_outside() -> None:
-    network, graph = srvgg_case()
-    weights, levels = weights_of(network), np.full((1, 8, 8, 3), 255, np.uint8)
+    weights, graph = SRVGG.weights, SRVGG.graph
+    levels = np.full((1, 8, 8, 3), 255, np.uint8)
     made = in_8_bits(weights, (0.0, 0.25))  # a white picture is seen as a dark one
     narrow = {"body.0": made["body.0"]}
     dark = compiled(graphs.level_graph(graph, weights, np.uint8, narrow)).infer(levels)[0]

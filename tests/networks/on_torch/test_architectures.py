@@ -76,16 +76,6 @@ CARDS: dict[str, tuple[Architecture, Callable[[], Any], Callable[[], Any], int]]
 }  # fmt: skip
 
 
-@pytest.fixture
-def cards_packages() -> None:
-    """The packages themselves, or a skipped test."""
-    from photoenhance_ui.networks.on_torch.basicsr_repair import repair
-
-    repair()
-    for package in ("basicsr", "realesrgan", "gfpgan"):
-        pytest.importorskip(package, reason="cannot be installed from Python 3.13 on")
-
-
 @pytest.mark.parametrize("name", CARDS)
 @pytest.mark.usefixtures("cards_packages")
 def test_it_gives_bit_for_bit_what_the_cards_package_gives(name: str) -> None:

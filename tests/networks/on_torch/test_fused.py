@@ -3,20 +3,21 @@
 import logging
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
+
+torch = pytest.importorskip("torch")
+
 from torch import Tensor, nn
 from torch._dynamo.utils import counters
 
-from photoenhance_ui.networks.on_torch.basicsr_repair import repair
+from photoenhance_ui.catalogue import Architecture
+from photoenhance_ui.networks.on_torch.architectures import module_of
 from photoenhance_ui.networks.on_torch.fused import Fused
 from photoenhance_ui.networks.on_torch.placement import Placement
-
-repair()
-
-from realesrgan.archs.srvgg_arch import SRVGGNetCompact  # noqa: E402
+from tests.networks.random_weights import random_srvgg
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="there is no C++ compiler")
 
@@ -30,8 +31,7 @@ class Faces(nn.Module):
 
 @needs_compiler
 def test_photos_of_all_sizes_come_out_as_from_the_plain_network() -> None:
-    torch.manual_seed(0)
-    plain = SRVGGNetCompact(3, 3, num_feat=8, num_conv=2, upscale=2, act_type="prelu")
+    plain = module_of(Architecture.SRVGG, random_srvgg(8, 2, 2), Path("any.pth")).eval()
     fused = Placement(torch.device("cpu"), fuse=True).settle(plain)
     assert isinstance(fused, Fused)
     counters.clear()

@@ -1,152 +1,55 @@
-"""Where networks run, and what a device's errors become."""
+"""Where torch keeps networks: settled there for inference, and as fast as the device likes."""
 
-from collections.abc import Callable
-
-import numpy as np
 import pytest
-import torch
+
+torch = pytest.importorskip("torch")
+
 from torch import nn
 
-from photoenhance_ui.errors import (
-    InvalidSetting,
-    MemoryExhausted,
-    NetworkFailed,
-    NetworkMissing,
-    PhotoEnhanceError,
-    WeightsDamaged,
-)
-from photoenhance_ui.networks.on_torch.placement import (
-    Placement,
-    dtype_of,
-    errors_told,
-    find_device,
-    name_of,
-)
-from photoenhance_ui.request import Precision
+from photoenhance_ui.networks.on_torch.fused import Fused
+from photoenhance_ui.networks.on_torch.placement import Placement, gpus, name_of_cuda
 
-CPU = torch.device("cpu")
-FAR_TOO_MANY_BYTES = 2**58
-
-
-def test_auto_takes_the_fastest_device_that_is_there() -> None:
-    if torch.cuda.is_available():
-        best = "cuda"
-    else:
-        best = "mps" if torch.backends.mps.is_available() else "cpu"
-    assert find_device("auto").type == best
-
-
-def test_a_cpu_is_always_there() -> None:
-    assert find_device("cpu") == CPU
-
-
-@pytest.mark.parametrize(
-    ("wanted", "is_there"),
-    [("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available())],
-)
-def test_a_device_that_is_asked_for_is_taken_or_refused_but_never_replaced(
-    wanted: str, is_there: bool
-) -> None:
-    if is_there:
-        assert find_device(wanted).type == wanted
-        return
-    with pytest.raises(InvalidSetting, match=f"no {wanted} device"):
-        find_device(wanted)
-
-
-def test_a_person_reads_what_the_device_is() -> None:
-    assert name_of(CPU) == f"CPU ({torch.get_num_threads()} threads)"
-    assert name_of(torch.device("mps")) == "Apple GPU"
-
-
-def test_a_precision_means_a_type() -> None:
-    assert dtype_of(Precision.EXACT.value) == torch.float32
-    assert dtype_of(Precision.FAST.value) == torch.float16
+CPU = Placement(torch.device("cpu"))
 
 
 def test_a_settled_network_neither_learns_nor_changes() -> None:
     network = nn.Sequential(nn.Conv2d(3, 3, 1), nn.Dropout(0.9))
-    settled = Placement(CPU, torch.float16).settle(network.train())
+    settled = CPU.in_type(torch.float16).settle(network.train())
     assert not any(module.training for module in settled.modules())
     assert {(p.dtype, p.requires_grad) for p in settled.parameters()} == {(torch.float16, False)}
     given = torch.rand(1, 3, 4, 4).half()
     assert torch.equal(settled(given), settled(given))
 
 
-def torch_asks_for_too_much() -> None:
-    torch.empty(FAR_TOO_MANY_BYTES, dtype=torch.uint8)
+def test_the_same_place_in_another_type_is_the_same_but_for_it() -> None:
+    there = Placement(torch.device("cpu"), torch.float32, fuse=True)
+    half = there.in_type(torch.float16)
+    assert half == Placement(torch.device("cpu"), torch.float16, fuse=True)
+    assert there.dtype == torch.float32
 
 
-def numpy_asks_for_too_much() -> None:
-    np.empty(FAR_TOO_MANY_BYTES, np.uint8)
+def test_operations_are_joined_where_that_is_asked_for() -> None:
+    assert not isinstance(CPU.settle(nn.ReLU()), Fused)
+    assert isinstance(Placement(torch.device("cpu"), fuse=True).settle(nn.ReLU()), Fused)
 
 
-def raising(error: Exception) -> Callable[[], None]:
-    def fail() -> None:
-        raise error
-
-    return fail
+def test_a_gpu_has_a_pixels_channels_together() -> None:
+    assert CPU.layout == torch.contiguous_format
+    assert Placement(torch.device("cuda")).layout == torch.channels_last
 
 
-@pytest.mark.parametrize(
-    "work",
-    [
-        torch_asks_for_too_much,
-        numpy_asks_for_too_much,
-        raising(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")),
-        raising(RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)")),
-        raising(RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory")),
-        raising(RuntimeError("Check 'ptr' failed:\nFailed to allocate 67108864 bytes of memory")),
-        raising(MemoryError()),
-    ],
-    ids=["torch", "numpy", "cuda", "mps", "windows", "openvino", "python"],
-)
-def test_every_kind_of_full_memory_is_one_error(work: Callable[[], None]) -> None:
-    with pytest.raises(MemoryExhausted, match="--tile-px") as caught, errors_told("any"):
-        work()
-    assert caught.value.__cause__ is not None
-
-
-def a_wrong_number_of_channels() -> None:
-    nn.Conv2d(3, 3, 1)(torch.ones(1, 4, 8, 8))
-
-
-@pytest.mark.parametrize(
-    ("work", "kind"),
-    [
-        (a_wrong_number_of_channels, "RuntimeError"),
-        (raising(ValueError("/home/me/photo.png")), "ValueError"),
-        (raising(KeyError("x")), "KeyError"),
-        (raising(OSError(5, "Input/output error")), "OSError"),
-    ],
-)
-def test_another_foreign_error_names_the_network_and_hides_the_rest(
-    work: Callable[[], None], kind: str
+def test_gpus_are_those_that_torch_can_use_the_fastest_kind_first(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with pytest.raises(NetworkFailed) as caught, errors_told("some-name"):
-        work()
-    assert "some-name" in caught.value.sentence
-    assert kind in caught.value.sentence
-    assert "/home/me" not in caught.value.sentence
+    for cuda, mps, expected in (
+        (True, True, ("cuda", "mps")), (True, False, ("cuda",)), (False, True, ("mps",)),
+        (False, False, ()),
+    ):  # fmt: skip
+        monkeypatch.setattr(torch.cuda, "is_available", lambda there=cuda: there)
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda there=mps: there)
+        assert gpus() == expected
 
 
-@pytest.mark.parametrize(
-    "error", [NetworkFailed("a"), MemoryExhausted("b"), NetworkMissing("c"), WeightsDamaged("d")]
-)
-def test_our_own_errors_pass_as_they_are(error: PhotoEnhanceError) -> None:
-    with pytest.raises(type(error)) as caught, errors_told("any"):
-        raise error
-    assert caught.value is error
-
-
-def test_a_person_who_stops_the_program_is_obeyed() -> None:
-    with pytest.raises(KeyboardInterrupt), errors_told("any"):
-        raise KeyboardInterrupt
-
-
-def test_nothing_is_kept_for_learning_inside() -> None:
-    weight = torch.ones(1, requires_grad=True)
-    with errors_told("any"):
-        assert torch.is_inference_mode_enabled()
-        assert not (weight * 2).requires_grad
-    assert not torch.is_inference_mode_enabled()
+def test_a_cuda_device_is_called_as_its_maker_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "NVIDIA H100")
+    assert name_of_cuda() == "NVIDIA H100"

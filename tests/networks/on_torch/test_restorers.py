@@ -11,14 +11,17 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-import torch
+
+torch = pytest.importorskip("torch")
+
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from benchmarks import reference
-from photoenhance_ui.catalogue import by_name
+from benchmarks import seeded_weights
+from photoenhance_ui.catalogue import Architecture, by_name
 from photoenhance_ui.errors import WeightsDamaged
 from photoenhance_ui.networks.interfaces import FACE_PX, FaceRestorer
+from photoenhance_ui.networks.on_torch.architectures import module_of
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.on_torch.restorers import load_restorer
 from photoenhance_ui.networks.on_torch.upscalers import load_upscaler
@@ -56,8 +59,7 @@ def numbers_of(network: nn.Module, picture: Pixels) -> NDArray[np.float32]:
 
 
 def restored(restorer: FaceRestorer, *faces: Pixels) -> Pixels:
-    with torch.inference_mode():
-        return restorer(np.stack(faces))
+    return restorer(np.stack(faces))
 
 
 def apart(first: Any, second: Any) -> float:
@@ -68,17 +70,17 @@ def apart(first: Any, second: Any) -> float:
 def gfpgan(tmp_path_factory: pytest.TempPathFactory) -> tuple[nn.Module, FaceRestorer]:
     """A plain network and ours from its file."""
     torch.manual_seed(1)
-    network = reference.gfpgan_network().eval()
-    with torch.no_grad():
-        for name, weight in network.named_parameters():
-            # Untrained, the decoder's noise has no strength, and chance would leave no trace.
-            if name.startswith("stylegan_decoder.style_conv") and name.endswith("weight"):
-                weight.add_(0.3) if weight.numel() == 1 else None
+    state = dict(seeded_weights.gfpgan_state())
+    for name, weight in state.items():
+        # Untrained, the decoder's noise has no strength, and chance would leave no trace.
+        if name.startswith("stylegan_decoder.style_conv") and name.endswith("weight"):
+            state[name] = weight + 0.3 if weight.numel() == 1 else weight
     path = tmp_path_factory.mktemp("gfpgan") / f"{GFPGAN}.pth"
-    torch.save({"params_ema": network.state_dict()}, path)
+    torch.save({"params_ema": state}, path)
     ours = load_restorer(official(path), CPU)
     path.unlink()  # pytest keeps its folders for a while, and this is large
-    return network, ours
+    arrays = {name: value.numpy() for name, value in state.items()}
+    return module_of(Architecture.GFPGAN_CLEAN, arrays, path).eval(), ours
 
 
 def test_gfpgan_gives_the_plain_networks_face_each_time_alone_or_in_a_batch(
@@ -98,13 +100,12 @@ def test_gfpgan_gives_the_plain_networks_face_each_time_alone_or_in_a_batch(
 
 @pytest.fixture(scope="module")
 def restoreformer_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Path]]:
-    from gfpgan.archs.restoreformer_arch import RestoreFormer
-
     torch.manual_seed(2)
-    network = RestoreFormer().eval()
+    state = dict(seeded_weights.restoreformer_state())
     path = tmp_path_factory.mktemp("restoreformer") / f"{RESTOREFORMER}.pth"
-    torch.save({"params": network.state_dict()}, path)
-    yield network, path
+    torch.save({"params": state}, path)
+    arrays = {name: value.numpy() for name, value in state.items()}
+    yield module_of(Architecture.RESTOREFORMER, arrays, path).eval(), path
     path.unlink()
 
 
