@@ -76,7 +76,7 @@ def adds_exactly(weight: int) -> bool:
     return bool(answered.max() == most * weight * kernel[0].size)
 
 
-def quantized(graph: ov.Model, pictures: Sequence[Picture], largest: int = LARGEST) -> Quantized:
+def quantized(graph: ov.Model, pictures: Sequence[Picture], largest: int) -> Quantized:
     """Every convolution of ``graph`` in 8 bits, by its name, with weights up to ``largest``.
 
     The graph takes whole levels (N, H, W, 3) of any size, and is of no other use afterwards;
