@@ -44,7 +44,7 @@ from photoenhance_ui.memory import give_back_freed
 from photoenhance_ui.networks.on_openvino.backend import compile_upscaler
 from photoenhance_ui.networks.on_openvino.compiled import CompiledUpscaler, has_bfloat16
 from photoenhance_ui.networks.on_openvino.proofs import Proof, Proofs, crops
-from photoenhance_ui.networks.on_openvino.quantization import quantized
+from photoenhance_ui.networks.on_openvino.quantization import largest_weight, quantized
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Photo
 from photoenhance_ui.plan import FACE_OPERATIONS, choose_networks
@@ -381,7 +381,7 @@ def _x2plus(settings: Settings) -> CompiledUpscaler:
 
 def _in_8_bits(settings: Settings) -> Proof:
     """Every convolution of x2plus, fitted to few pieces: for its cost, not for its looks."""
-    made = quantized(_x2plus(settings).exact_graph(0.0), crops(2, 1, 32))
+    made = quantized(_x2plus(settings).exact_graph(0.0), crops(2, 1, 32), largest_weight())
     return Proof("8 bits", 0.0, 0.0, made)
 
 

@@ -79,7 +79,7 @@ def adds_exactly(weight: int) -> bool:
 def quantized(
     graph: ov.Model,
     pictures: Sequence[Picture],
-    largest: int = LARGEST,
+    largest: int,
     check: Callable[[], None] = lambda: None,
 ) -> Quantized:
     """Every convolution of ``graph`` in 8 bits, by its name, with weights up to ``largest``.
@@ -136,7 +136,7 @@ def fitted_convolution(
     rough: Portions,
     *,
     is_first: bool,
-    largest: int = LARGEST,
+    largest: int,
 ) -> tuple[QuantizedConvolution, Portions]:
     """A convolution in 8 bits, and what it then takes in place of ``rough``.
 

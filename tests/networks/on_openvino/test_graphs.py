@@ -13,6 +13,7 @@ from openvino import opset13 as op
 from photoenhance_ui.catalogue import Architecture
 from photoenhance_ui.networks.on_openvino import graphs
 from photoenhance_ui.networks.on_openvino.compiled import compiled
+from photoenhance_ui.networks.on_openvino.quantization import LARGEST_IN_PAIRS
 from tests.networks.random_weights import Weights, random_rrdb, random_srvgg
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -109,7 +110,7 @@ def in_8_bits(weights: graphs.Weights, ends: tuple[float, float]) -> graphs.Quan
             name = key.removesuffix(".weight")
             scales = np.exp(chance.normal(0, 0.3, kernel.shape[1])).astype(np.float32)
             scaled = kernel * scales[:, None, None]
-            steps = np.abs(scaled).max((1, 2, 3)) / 127
+            steps = np.abs(scaled).max((1, 2, 3)) / LARGEST_IN_PAIRS  # as any processor adds up
             whole = np.rint(scaled / steps[:, None, None, None]).astype(np.int8)
             bias = weights[f"{name}.bias"] + np.float32(0.01)
             made[name] = graphs.QuantizedConvolution(*ends, scales, whole, steps, bias)

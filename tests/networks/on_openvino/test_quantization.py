@@ -61,7 +61,7 @@ def plainly(exact: graphs.Quantized, weights: graphs.Weights) -> dict[str, Quant
     made = {}
     for name, fitted in exact.items():
         kernel = weights[f"{name}.weight"]
-        steps = np.abs(kernel).max((1, 2, 3)) / LARGEST
+        steps = np.abs(kernel).max((1, 2, 3)) / largest_weight()
         whole = np.rint(kernel / steps[:, None, None, None]).astype(np.int8)
         widest = float(fitted.scales.max()) if name != "body.0" else 1.0
         ends = fitted.low * widest, fitted.high * widest
@@ -79,7 +79,7 @@ def weights() -> graphs.Weights:
 
 @pytest.fixture(scope="module")
 def made(weights: graphs.Weights) -> graphs.Quantized:
-    return quantized(graph_of(weights), pictures())
+    return quantized(graph_of(weights), pictures(), largest_weight())
 
 
 def test_each_convolution_is_there_by_its_name_in_whole_numbers(
@@ -132,7 +132,7 @@ def test_portions_of_pictures_change_little(
     weights: graphs.Weights, made: graphs.Quantized, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(f"{quantized.__module__}.PICTURES_AT_ONCE", 3)
-    other = quantized(graph_of(weights), pictures())
+    other = quantized(graph_of(weights), pictures(), largest_weight())
     first, again = made["body.0"], other["body.0"]
     assert np.mean(first.kernel == again.kernel) > 0.99
     # Later ones make up for what was rounded before, so that one that went the other way shows.
@@ -174,14 +174,14 @@ def test_channels_that_are_always_zero_do_no_harm() -> None:
         if kernel.ndim == 4 and len(kernel) == FEATURES:
             kernel[3] = 0
             weights[name.replace("weight", "bias")][3] = 0
-    made = quantized(graph_of(weights), pictures())
+    made = quantized(graph_of(weights), pictures(), largest_weight())
     assert all(np.isfinite(convolution.scales).all() for convolution in made.values())
     error = enlarged(weights, made) - enlarged(weights, None)
     assert np.sqrt(np.mean(error**2)) < 65535 / 50
 
 
 def test_pictures_without_anything_in_them_do_no_harm(weights: graphs.Weights) -> None:
-    made = quantized(graph_of(weights), [np.zeros((32, 32, 3), np.uint8)])
+    made = quantized(graph_of(weights), [np.zeros((32, 32, 3), np.uint8)], largest_weight())
     for convolution in made.values():
         assert np.isfinite(convolution.steps).all()
         assert np.isfinite(convolution.bias).all()
@@ -197,7 +197,7 @@ def test_networks_with_branches_are_fitted_too(scale: int) -> None:
     }
     graph = graphs.level_graph(graphs.rrdb(scale), weights, np.uint8)
     some = [picture[:16, :16] for picture in pictures(2)]
-    made = quantized(graph, some)
+    made = quantized(graph, some, largest_weight())
     assert list(made) == [key[: -len(".weight")] for key in weights if key.endswith(".weight")]
     exact, fast = (
         compiled(graphs.level_graph(graphs.rrdb(scale), weights, np.uint16, ways)).infer(
