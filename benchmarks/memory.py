@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import json
 import multiprocessing
+import os
 import tempfile
 import time
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from PIL import Image
 from skimage import data as sample_photos
 
 from benchmarks import seeded_weights
+from benchmarks.processes import memory_mb
 from photoenhance_ui.batch import Batch
 from photoenhance_ui.engine import open_engine
 from photoenhance_ui.request import Request
@@ -36,9 +38,9 @@ NOTED_EVERY = 50
 
 def resident_mb(key: str = "VmRSS") -> float:
     """Resident memory of this process now, or at most (``VmHWM``), as Linux tells it."""
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    line = next(line for line in lines if line.startswith(f"{key}:"))
-    return round(int(line.split()[1]) / 1024, 1)
+    told = memory_mb(os.getpid(), key)
+    assert told is not None, "only Linux tells it"
+    return told
 
 
 def forget_peak() -> None:

@@ -1,4 +1,4 @@
-"""What networks give, as fingerprints: ``python -m tests.outcomes WEIGHTS CACHE [--without-torch]``.
+"""What networks give: ``python -m tests.outcomes WEIGHTS CACHE [--without-torch]``.
 
 Prints a JSON object: of each piece of work the SHA-256 of its result, and whether torch was
 imported for it. With ``--without-torch`` torch and all that needs it cannot be imported.

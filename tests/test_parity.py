@@ -8,6 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+for package in ("torch", "gfpgan"):
+    pytest.importorskip(package, reason="the reference is installed up to Python 3.12 alone")
+
 from benchmarks import reference, seeded_weights
 from benchmarks.parity import blend_border, psnr
 from photoenhance_ui.enhancer import Enhanced, blend

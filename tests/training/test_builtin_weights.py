@@ -21,16 +21,11 @@ from benchmarks.quality import (
     resampled,
     ssim,
 )
+from photoenhance_ui.networks.likeness import crops, is_near, likeness_db
+from photoenhance_ui.networks.on_openvino.backend import compile_upscaler, quantized_beside
 from photoenhance_ui.networks.on_openvino.graphs import Quantized
-from photoenhance_ui.networks.on_openvino.proofs import (
-    PROOF_CROPS,
-    crops,
-    is_near,
-    likeness_db,
-    prove_upscaler,
-)
+from photoenhance_ui.networks.on_openvino.proofs import PROOF_CROPS, prove_upscaler
 from photoenhance_ui.networks.on_openvino.quantization import read_quantized
-from photoenhance_ui.networks.on_torch.upscalers import compile_upscaler, quantized_beside
 from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
 from tests.conftest import skimage_photo
 from tests.training.fixed_case import REMEMBERED, cells

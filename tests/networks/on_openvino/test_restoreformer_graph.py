@@ -24,7 +24,6 @@ from photoenhance_ui.networks.on_openvino.restoreformer_graph import (
     CODES,
     restoreformer_graph,
 )
-from photoenhance_ui.networks.state_dicts import as_arrays
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.weights import Installed
 from tests.conftest import skimage_photo
@@ -77,7 +76,8 @@ class Both:
         import torch
 
         self.plain = random_restoreformer()
-        self.weights: Weights = as_arrays(self.plain.state_dict())
+        state = self.plain.state_dict()
+        self.weights: Weights = {name: value.numpy() for name, value in state.items()}
         known = by_name(RESTOREFORMER)
         self.installed = Installed(RESTOREFORMER, folder / known.file, known)
         torch.save({"params": self.plain.state_dict()}, self.installed.path)
