@@ -29,6 +29,7 @@ from tests.networks.detection import (
     of_size,
     photo_of,
     published,
+    published_detector,
     random_detector,
     reference_rows,
     rows_of,
@@ -66,8 +67,7 @@ def finder() -> FaceFinder:
 def test_the_real_network_finds_what_facexlib_finds(
     finder: FaceFinder, name: str, factor: float
 ) -> None:
-    reference = pytest.importorskip("benchmarks.reference")
-    detector = reference.mobilenet_detector(DATA / "weights" / reference.MOBILENET_FILE)
+    detector = published_detector()
     photo = photo_of(name)
     photo = of_size(photo, *(round(side * factor) for side in photo.shape[:2]))
     (faces,) = finder([photo])
