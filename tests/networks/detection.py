@@ -51,16 +51,30 @@ def of_size(picture: Picture, height: int, width: int) -> Picture:
     return np.asarray(cv2.resize(picture, (width, height)), np.uint8).reshape(height, width, 3)
 
 
+def facexlib_detector(kind: str) -> Any:
+    """facexlib's own detector, with random weights."""
+    retinaface = pytest.importorskip("facexlib.detection.retinaface")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # facexlib's old parameter name
+        return retinaface.RetinaFace(kind, device="cpu")
+
+
+def published_detector() -> Any:
+    """facexlib's own detector with the real MobileNet-0.25 file."""
+    torch = pytest.importorskip("torch")
+    detector = facexlib_detector("mobile0.25")
+    state = torch.load(published(MOBILENET).path, map_location="cpu", weights_only=True)
+    detector.load_state_dict({k.removeprefix("module."): v for k, v in state.items()})
+    return detector.eval()
+
+
 def random_detector(kind: str, picture: Picture) -> Any:
     """facexlib's detector with seeded random weights that find a few faces in the picture."""
-    retinaface = pytest.importorskip("facexlib.detection.retinaface")
-    import torch
+    torch = pytest.importorskip("torch")
     from torch import nn
 
     torch.manual_seed(3)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # facexlib's old parameter name
-        detector = retinaface.RetinaFace(kind, device="cpu")
+    detector = facexlib_detector(kind)
     bgr = torch.from_numpy(np.ascontiguousarray(picture[..., ::-1]))
     inputs = bgr.permute(2, 0, 1)[None] - detector.mean_tensor
     norms = [layer for layer in detector.modules() if isinstance(layer, nn.BatchNorm2d)]

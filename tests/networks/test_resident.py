@@ -1,12 +1,15 @@
 """Resident networks: loaded once, told as they are, taken in as they come, never lost in use.
 
-Full-size networks with seeded random weights under the official names, trusted by the settings.
+Networks with seeded random weights under the official names, trusted by the settings. Only what
+torch writes or computes needs torch.
 """
 
+import json
 import logging
-import shutil
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -14,23 +17,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from facexlib.detection.retinaface import RetinaFace
-from facexlib.parsing.bisenet import BiSeNet
+from safetensors.numpy import save_file
 
-from benchmarks import reference, seeded_weights
 from photoenhance_ui.catalogue import Role
-from photoenhance_ui.errors import NetworkFailed, NetworkMissing, WeightsDamaged
+from photoenhance_ui.errors import EngineStopped, NetworkFailed, NetworkMissing, WeightsDamaged
 from photoenhance_ui.geometry import Size
+from photoenhance_ui.networks.devices import INSTALL_TORCH
 from photoenhance_ui.networks.interfaces import Work
-from photoenhance_ui.networks.on_openvino.proofs import LEAST_MEAN_DB
+from photoenhance_ui.networks.likeness import LEAST_MEAN_DB
+from photoenhance_ui.networks.on_openvino.proofs import Proof
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.plan import UpscalerFacts, choose_networks, make_plan
-from photoenhance_ui.request import Request
+from photoenhance_ui.request import AUTO, Request
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.weights import BUILTIN, installed
 from tests.conftest import skimage_photo
+from tests.networks.random_weights import Weights, random_rrdb, random_srvgg, write_span
 
 EXACT, FAST = "exact", "fast"
 GENERAL, GENERAL_WDN = "realesr-general-x4v3", "realesr-general-wdn-x4v3"
@@ -41,20 +44,39 @@ BISENET, PARSENET = "parsing_bisenet", "parsing_parsenet"
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Files from which each test takes those that it wants installed."""
-    folder = tmp_path_factory.mktemp("store")
-    seeded_weights.write_random_weights(
-        folder, [seeded_weights.GENERAL_FILE, seeded_weights.GENERAL_WDN_FILE]
-    )
+PROOFS = "photoenhance_ui.networks.on_openvino.proofs"
+
+
+def write_pth(weights: Weights, path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    torch.save({"params": {name: torch.from_numpy(v) for name, v in weights.items()}}, path)
+
+
+def write_face_network(path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from benchmarks import seeded_weights
+
     torch.manual_seed(1)
-    torch.save(RetinaFace("mobile0.25", device="cpu").state_dict(), folder / f"{MOBILENET}.pth")
-    torch.save(BiSeNet(num_class=19).state_dict(), folder / f"{BISENET}.pth")
-    own = reference.SRVGGNetCompact(3, 3, num_feat=16, num_conv=2, upscale=2, act_type="prelu")
-    torch.save({"params": own.state_dict()}, folder / "mine.pth")
-    yield folder
-    shutil.rmtree(folder)
+    make, _ = seeded_weights.MAKERS[path.name]
+    torch.save(make(), path)
+
+
+FILES: dict[str, Callable[[Path], Any]] = {
+    f"{GENERAL}.pth": lambda path: write_pth(random_srvgg(64, 32, 4, seed=1), path),
+    f"{GENERAL_WDN}.pth": lambda path: write_pth(random_srvgg(64, 32, 4, seed=2), path),
+    f"{MOBILENET}.pth": write_face_network,
+    f"{BISENET}.pth": write_face_network,
+    "mine.safetensors": lambda path: save_file(random_srvgg(16, 2, 2), path),
+    "deep.safetensors": lambda path: save_file(random_rrdb(1, 4), path),
+    "span.pth": write_span,
+    "other.safetensors": lambda path: save_file({"layer": np.ones(3, np.float32)}, path),
+}
+"""What tests install, and how it is written where a test wants it for the first time."""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("store")
 
 
 @pytest.fixture
@@ -68,9 +90,21 @@ def install(settings: Settings, store: Path) -> Callable[..., None]:
 
     def put(*names: str) -> None:
         for name in names:
-            (settings.weights_dir / f"{name}.pth").symlink_to(store / f"{name}.pth")
+            (file,) = (file for file in FILES if Path(file).stem == name)
+            if not (store / file).exists():
+                FILES[file](store / file)
+            (settings.weights_dir / file).symlink_to(store / file)
 
     return put
+
+
+@pytest.fixture(autouse=True)
+def few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fast forms are measured on a few: whether they are near is looked at elsewhere."""
+    monkeypatch.setattr(f"{PROOFS}.CALIBRATION_CROPS", 4)
+    monkeypatch.setattr(f"{PROOFS}.PROOF_CROPS", 2)
+    face = skimage_photo("astronaut")
+    monkeypatch.setattr("photoenhance_ui.networks.likeness.faces", lambda: [face])
 
 
 def networks_of(settings: Settings) -> Networks:
@@ -137,12 +171,11 @@ def test_tiles_are_as_large_as_the_settings_say(
 def test_a_gpu_computes_batches_and_a_cpu_one_picture_at_a_time(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    networks = Networks(installed(settings), settings)
-    facts = networks.facts()
+    facts = networks_of(settings).facts()
     assert (facts.tiles_at_once, facts.faces_at_once) == (1, 1)
-    monkeypatch.setattr(networks, "_device", torch.device("cuda"))
+    monkeypatch.setattr("photoenhance_ui.networks.resident.find_device", lambda _: "cuda")
     monkeypatch.setattr("photoenhance_ui.networks.resident.name_of", str)
-    facts = networks._facts_of({}, {})
+    facts = Networks({}, settings).facts()
     assert facts.tiles_at_once > 1
     assert facts.faces_at_once > 1
 
@@ -170,17 +203,19 @@ def test_what_auto_takes_is_loaded_at_once_and_nothing_else(
 def test_several_threads_load_a_network_once_and_get_the_same_from_it(
     settings: Settings, install: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
-    install(GENERAL, GENERAL_WDN)
     networks, together = networks_of(settings), threading.Barrier(4)
-    caplog.clear()
+    install("mine")
+    networks.refresh(installed(settings), loads=False)
+    assert loads_in(caplog) == [BUILTIN, "mine"], "what only its file tells of"
 
     def work(_: int) -> Pixels:
         together.wait(timeout=60)
-        return upscaled(networks, GENERAL, precision=FAST)  # which nobody has loaded yet
+        return upscaled(networks, "mine", precision=FAST)  # which nobody has asked for yet
 
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(work, range(4)))
-    assert loads_in(caplog) == [GENERAL]
+    assert loads_in(caplog) == [BUILTIN, "mine"]
+    assert caplog.text.count("fast_form_measured name=mine") == 1
     assert all(np.array_equal(results[0], result) for result in results)
 
 
@@ -196,20 +231,41 @@ def test_a_network_does_what_its_role_does(
     assert np.isin(mask, [0, 255]).all()
 
 
-def test_a_finder_stays_exact_whatever_the_precision(
-    settings: Settings, install: Callable[..., None], caplog: pytest.LogCaptureFixture
+def test_face_networks_without_a_fast_form_stay_exact_whatever_the_precision(
+    settings: Settings, install: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    install(MOBILENET)
+    monkeypatch.setattr(f"{PROOFS}.prove_parser", lambda *_: Proof(None, 20.0, 20.0))
+    install(MOBILENET, BISENET)
+    networks = networks_of(settings)
+    for work in (
+        Work(Role.PARSER, BISENET, picture(64)),
+        Work(Role.FINDER, MOBILENET, [picture()[0]]),
+    ):
+        exact, fast = (np.array(networks.run(work, precision)) for precision in (EXACT, FAST))
+        assert np.array_equal(exact, fast)
+
+
+def test_face_networks_with_a_fast_form_are_computed_in_it(
+    settings: Settings, install: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half = Proof("exact, faces 256 px", 50.0, 50.0)
+    monkeypatch.setattr(f"{PROOFS}.prove_parser", lambda *_: half)
+    install(BISENET)
+    networks, work = networks_of(settings), Work(Role.PARSER, BISENET, picture(64))
+    exact, fast = (networks.run(work, precision) for precision in (EXACT, FAST))
+    assert not np.array_equal(exact, fast)
+    assert np.array_equal(fast[:, ::2], fast[:, 1::2]), "it is not twice as coarse"
+
+
+def test_the_fast_form_of_the_builtin_network_is_near_the_exact_one(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
     networks = networks_of(settings)
     caplog.clear()
-    work = Work(Role.FINDER, MOBILENET, [picture()[0]])
-    exact, fast = (networks.run(work, precision) for precision in (EXACT, FAST))
-    assert exact == fast == [[]]
-    assert loads_in(caplog) == [], "a finder was loaded anew, in 16 bits"
-    fast_picture, exact_picture = (upscaled(networks, BUILTIN, precision=p) for p in (FAST, EXACT))
-    assert loads_in(caplog) == [BUILTIN]
-    assert not np.array_equal(fast_picture, exact_picture), "16 bits left no trace"
-    error = np.mean((fast_picture.astype(float) - exact_picture) ** 2)
+    fast, exact = (upscaled(networks, BUILTIN, precision=each) for each in (FAST, EXACT))
+    assert loads_in(caplog) == [], "it was loaded anew"
+    assert not np.array_equal(fast, exact), "the fast form left no trace"
+    error = np.mean((fast.astype(float) - exact) ** 2)
     assert 10 * np.log10(255**2 / error) >= LEAST_MEAN_DB
 
 
@@ -249,18 +305,17 @@ def test_a_damaged_file_is_left_out_and_the_next_best_takes_its_place(
     assert (facts.finder, facts.parser, facts.restorer) == (MOBILENET, BISENET, None)
     assert set(facts.weights_warnings) == {MOBILENET, BISENET}
     assert upscaled(networks, BUILTIN).any()
-    for name in (GENERAL, RESNET50, PARSENET, "GFPGANv1.4", "GFPGANv1.3", "mine.pth"):
-        assert f"={name} code=weights_damaged" in caplog.text
+    for name in (GENERAL, RESNET50, PARSENET, "GFPGANv1.4", "GFPGANv1.3", "mine"):
+        assert f"file={name}.pth code=weights_damaged" in caplog.text
     assert str(settings.weights_dir) not in caplog.text
     with pytest.raises(NetworkMissing):
         upscaled(networks, GENERAL)
 
 
 def test_a_network_that_gives_no_picture_is_left_out(settings: Settings) -> None:
-    network = reference.srvgg_network()
-    with torch.no_grad():
-        next(network.parameters()).fill_(float("nan"))
-    torch.save({"params": network.state_dict()}, settings.weights_dir / f"{GENERAL}.pth")
+    weights = random_srvgg(64, 32, 4)
+    weights["body.0.weight"] = weights["body.0.weight"] * np.float32(np.nan)
+    write_pth(weights, settings.weights_dir / f"{GENERAL}.pth")
     assert set(networks_of(settings).facts().upscalers) == {BUILTIN}
 
 
@@ -386,3 +441,292 @@ def test_a_companion_that_is_damaged_is_left_out_and_the_network_stays(
 def test_the_same_work_gives_the_same_bytes_from_another_start(settings: Settings) -> None:
     first: Any = upscaled(networks_of(settings), BUILTIN)
     assert np.array_equal(first, upscaled(networks_of(settings), BUILTIN))
+
+
+# Taken in without being loaded
+
+
+@pytest.fixture
+def networks(settings: Settings) -> Networks:
+    """Nothing is known yet, as when the program starts."""
+    return Networks({}, settings)
+
+
+def test_files_can_be_told_before_they_are_loaded(
+    networks: Networks, settings: Settings, install: Callable[..., None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    install(GENERAL, GENERAL_WDN, MOBILENET)
+    networks.refresh(installed(settings), loads=False)
+    facts = networks.facts()
+    assert facts == networks_of(settings).facts()
+    assert set(facts.upscalers) == {BUILTIN, GENERAL}
+    caplog.clear()
+    choice = networks.choose(AUTO, 4)
+    assert (choice.upscaler, choice.finder) == (GENERAL, MOBILENET)
+    assert sorted(loads_in(caplog)) == sorted([GENERAL, MOBILENET])
+    caplog.clear()
+    assert networks.choose(AUTO, 4) == choice
+    assert loads_in(caplog) == []
+
+
+def test_who_asks_for_networks_loads_just_these(
+    networks: Networks, settings: Settings, install: Callable[..., None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    install(GENERAL)
+    networks.refresh(installed(settings), loads=False)
+    assert networks.choose(BUILTIN, 4).upscaler == BUILTIN
+    assert loads_in(caplog) == [BUILTIN]
+
+
+def test_a_damaged_file_is_left_out_by_who_asks_for_what_auto_takes(
+    networks: Networks, settings: Settings, install: Callable[..., None]
+) -> None:
+    install(MOBILENET)
+    spoil(settings, GENERAL, RESNET50)
+    networks.refresh(installed(settings), loads=False)
+    assert GENERAL in networks.facts().upscalers
+    choice = networks.choose(AUTO, 4)
+    assert (choice.upscaler, choice.finder) == (BUILTIN, MOBILENET)
+    facts = networks.facts()
+    assert (set(facts.upscalers), facts.finder) == ({BUILTIN}, MOBILENET)
+    assert "damaged" in facts.refused[GENERAL]
+    assert RESNET50 in facts.refused
+
+
+def test_a_damaged_upscaler_that_is_named_stays_and_fails_who_asks_for_it(
+    networks: Networks, settings: Settings
+) -> None:
+    spoil(settings, GENERAL)
+    networks.refresh(installed(settings), loads=False)
+    choice = networks.choose(GENERAL, 4)
+    assert choice.upscaler == GENERAL
+    with pytest.raises(WeightsDamaged):
+        networks.prepare(choice, 0.5, fast=False)
+    assert networks.choose(AUTO, 4).upscaler == BUILTIN
+
+
+# Ready or not
+
+
+def test_networks_are_ready_once_they_are_prepared(
+    networks: Networks, settings: Settings, install: Callable[..., None]
+) -> None:
+    install("mine")
+    networks.refresh(installed(settings), loads=False)
+    choice = networks.choose("mine", 2)
+    assert not networks.is_ready(choice, 0.5, fast=False)
+    networks.prepare(choice, 0.5, fast=False)
+    assert networks.is_ready(choice, 0.5, fast=False)
+    assert networks.is_ready(choice, 0.2, fast=False), "a network of one end is always the same"
+    assert not networks.is_ready(choice, 0.5, fast=True)
+    networks.prepare(choice, 0.5, fast=True)
+    assert networks.is_ready(choice, 0.2, fast=True)
+
+
+def test_each_strength_of_a_blend_is_made_ready_by_itself(
+    settings: Settings, install: Callable[..., None]
+) -> None:
+    install(GENERAL, GENERAL_WDN)
+    networks = networks_of(settings)
+    choice = networks.choose(GENERAL, 4)
+    assert networks.is_ready(choice, Request.denoise, fast=False)
+    assert not networks.is_ready(choice, 0.2, fast=False)
+    networks.prepare(choice, 0.2, fast=False)
+    assert networks.is_ready(choice, 0.2, fast=False)
+
+
+def test_what_makes_all_ready_makes_what_auto_takes_ready(
+    settings: Settings, install: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    install(MOBILENET)
+    networks = networks_of(replace(settings, precision="auto"))
+    assert networks.is_ready(networks.choose(AUTO, 4), Request.denoise, fast=True)
+    assert "fast_form_measured" not in caplog.text, "the built-in network comes with its proof"
+
+
+# Fast forms
+
+
+def proving(monkeypatch: pytest.MonkeyPatch, proof: Proof) -> None:
+    monkeypatch.setattr(f"{PROOFS}.prove_upscaler", lambda *_: proof)
+
+
+def test_an_assumed_fast_form_that_is_confirmed_stays(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    networks = networks_of(replace(settings, precision="auto"))
+    form = networks.fast_form(BUILTIN, 0.5)
+    assert form is not None
+    proving(monkeypatch, Proof(form, 46.0, 39.0))
+    networks.confirm()
+    assert networks.is_ready(networks.choose(AUTO, 4), 0.5, fast=True)
+    assert networks.fast_form(BUILTIN, 0.5) == form
+
+
+def test_an_assumed_fast_form_that_is_not_near_here_goes(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    networks = networks_of(replace(settings, precision="auto"))
+    assert networks.runs_fast(BUILTIN, 0.5)
+    proving(monkeypatch, Proof(None, 30.0, 20.0))
+    networks.confirm()
+    assert "fast_form_gone name=builtin" in caplog.text
+    assert not networks.runs_fast(BUILTIN, 0.5)
+    choice = networks.choose(AUTO, 4)
+    networks.prepare(choice, 0.5, fast=True)
+    assert networks.is_ready(choice, 0.5, fast=True)
+    assert not networks_of(settings).runs_fast(BUILTIN, 0.5), "the next start knows it, too"
+
+
+def test_measuring_can_be_stopped_and_what_is_exact_computes_on(
+    settings: Settings, install: Callable[..., None]
+) -> None:
+    install("mine")
+    networks = networks_of(settings)
+    choice = networks.choose("mine", 2)
+    networks.stop_measuring()
+    with pytest.raises(EngineStopped):
+        networks.prepare(choice, 0.5, fast=True)
+    networks.prepare(choice, 0.5, fast=False)
+    assert upscaled(networks, "mine").any()
+
+
+def test_after_memory_was_released_results_are_the_same(
+    settings: Settings, install: Callable[..., None]
+) -> None:
+    install("mine")
+    networks = networks_of(settings)
+    before = [upscaled(networks, "mine", precision=each) for each in (EXACT, FAST)]
+    networks.release_memory()
+    for precision, result in zip((EXACT, FAST), before, strict=True):
+        assert np.array_equal(upscaled(networks, "mine", precision=precision), result)
+
+
+# People's own
+
+
+def test_a_persons_own_network_of_a_known_architecture_has_a_fast_form(
+    settings: Settings, install: Callable[..., None]
+) -> None:
+    install("mine")
+    networks = networks_of(settings)
+    assert networks.runs_fast("mine", 0.5)
+    fast, exact = (upscaled(networks, "mine", precision=each) for each in (FAST, EXACT))
+    assert not np.array_equal(fast, exact)
+    assert np.abs(fast.astype(int) - exact).mean() < 3
+
+
+def test_a_persons_own_rrdb_is_compiled_and_measured_too(
+    settings: Settings, install: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proving(monkeypatch, Proof("bfloat16", 50.0, 45.0))
+    install("deep")
+    networks = networks_of(settings)
+    facts = networks.facts().upscalers["deep"]
+    assert (facts.scale, facts.companion) == (4, None)
+    assert upscaled(networks, "deep").shape == (1, 64, 64, 3)
+    assert networks.fast_form("deep", 0.5) == "bfloat16"
+
+
+def test_tiles_of_a_network_whose_reach_is_known_overlap_no_more_than_it(
+    settings: Settings, install: Callable[..., None]
+) -> None:
+    install("mine", "deep")
+    facts = networks_of(settings).facts()
+    assert facts.upscalers["mine"].overlap_px < facts.upscalers["deep"].overlap_px
+
+
+def test_another_architecture_is_computed_by_torch(
+    settings: Settings, install: Callable[..., None]
+) -> None:
+    pytest.importorskip("torch")
+    from photoenhance_ui.networks.on_torch.backend import TorchBackend
+
+    install("span")
+    networks = networks_of(settings)
+    assert networks.facts().upscalers["span"].scale == 2
+    plain = TorchBackend("cpu", fuse=False).load(installed(settings)["span"], None)
+    assert np.array_equal(upscaled(networks, "span"), plain(picture(), 1.0))
+    assert not networks.runs_fast("span", 0.5)
+    assert np.array_equal(upscaled(networks, "span"), upscaled(networks, "span", precision=EXACT))
+
+
+def test_what_neither_of_them_knows_is_no_upscaler(
+    settings: Settings, install: Callable[..., None]
+) -> None:
+    pytest.importorskip("torch")
+    install("other")
+    assert "holds no upscaler" in networks_of(settings).facts().refused["other"]
+
+
+# Without torch
+
+
+def test_a_network_that_only_torch_may_know_tells_which_command_adds_it(
+    settings: Settings, install: Callable[..., None], monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("photoenhance_ui.networks.resident.has_torch", lambda: False)
+    install("other", "mine")
+    networks = networks_of(settings)
+    facts = networks.facts()
+    assert set(facts.upscalers) == {BUILTIN, "mine"}
+    assert "file=other.safetensors code=torch_missing" in caplog.text
+    assert INSTALL_TORCH in facts.refused["other"]
+    choice = networks.choose("other", 2)
+    with pytest.raises(NetworkMissing, match=INSTALL_TORCH):
+        make_plan(Size(9, 9), Request(upscaler="other"), choice, facts)
+
+
+def test_a_file_that_is_damaged_is_called_so_without_torch_too(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("photoenhance_ui.networks.resident.has_torch", lambda: False)
+    spoil(settings, "mine")
+    assert "damaged" in networks_of(settings).facts().refused["mine"]
+
+
+WITHOUT_TORCH = """
+import json, sys
+for name in ("torch", "torchvision", "spandrel", "facexlib"):
+    sys.modules[name] = None  # as where it is not installed
+from pathlib import Path
+import numpy as np
+from photoenhance_ui.catalogue import Role
+from photoenhance_ui.networks.interfaces import Work
+from photoenhance_ui.networks.on_openvino import proofs
+from photoenhance_ui.networks.resident import Networks
+from photoenhance_ui.settings import Settings
+from photoenhance_ui.weights import installed
+
+proofs.CALIBRATION_CROPS, proofs.PROOF_CROPS = 4, 2
+folder = Path(sys.argv[1])
+settings = Settings(device="cpu", offline=True, weights_dir=folder, cache_dir=folder / "cache",
+                    trust_weights=True)
+networks = Networks(installed(settings), settings)
+zeros = np.zeros((1, 8, 8, 3), np.uint8)
+print(json.dumps({
+    "refused": dict(networks.facts().refused),
+    "sides": {name: networks.run(Work(Role.UPSCALER, name, zeros), "exact").shape[1]
+              for name in networks.facts().upscalers},
+    "fast": networks.runs_fast("mine", 0.5),
+}))
+"""
+
+
+def test_where_torch_is_not_installed_all_but_other_architectures_is_computed(
+    settings: Settings, install: Callable[..., None]
+) -> None:
+    install("mine", "deep", "other")
+    ended = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, str(settings.weights_dir)],
+        check=False, capture_output=True, text=True, timeout=200,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    told = json.loads(ended.stdout)
+    assert list(told["refused"]) == ["other"]
+    assert INSTALL_TORCH in told["refused"]["other"]
+    assert told["sides"] == {BUILTIN: 32, "mine": 16, "deep": 32}
+    assert told["fast"]

@@ -1,6 +1,7 @@
 """YuNet finds the faces that RetinaFace finds, from any thread, at any size, nothing kept."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 from photoenhance_ui.errors import WeightsDamaged
 from photoenhance_ui.networks import yunet
 from photoenhance_ui.networks.on_openvino.loading import compile_finder
-from photoenhance_ui.networks.yunet import YuNetFinder
+from photoenhance_ui.networks.yunet import OpenCvBackend, YuNetFinder
+from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
 from tests.networks.detection import (
     FACES_IN,
     MOBILENET,
@@ -85,4 +87,21 @@ def test_a_damaged_file_is_told(tmp_path: Path, change: Callable[[bytes], bytes]
     path = tmp_path / published(YUNET).path.name
     path.write_bytes(change(published(YUNET).path.read_bytes()))
     with pytest.raises(WeightsDamaged):
-        YuNetFinder(YUNET, str(path))
+        OpenCvBackend().load(replace(published(YUNET), path=path), None)
+
+
+def test_opencv_computes_yunet_and_leaves_every_other_network_to_others() -> None:
+    backend = OpenCvBackend()
+    finder = backend.load(published(YUNET), None)
+    assert isinstance(finder, YuNetFinder)
+    assert finder.name == YUNET
+    for other in (published(MOBILENET), Installed(BUILTIN, BUILTIN_FILE)):
+        assert backend.load(other, None) is None
+
+
+def test_a_detector_is_always_exact() -> None:
+    backend = OpenCvBackend()
+    finder = backend.load(published(YUNET), None)
+    assert backend.fast_form(finder, 0.5) is None
+    assert backend.in_fast_form(finder) is finder
+    assert backend.confirm(finder)

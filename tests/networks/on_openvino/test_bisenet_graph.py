@@ -77,8 +77,7 @@ class Both:
     """The network in torch, its file, and the parser that is made of it."""
 
     def __init__(self, folder: Path) -> None:
-        import torch
-
+        torch = pytest.importorskip("torch")
         self.plain = random_bisenet()
         self.weights: Weights = floats_of(
             {name: value.numpy() for name, value in self.plain.state_dict().items()}

@@ -12,7 +12,6 @@ from photoenhance_ui.networks import retinaface
 from photoenhance_ui.networks.interfaces import FaceFinder
 from photoenhance_ui.networks.on_openvino.compiled import CompiledFinder
 from photoenhance_ui.networks.on_openvino.loading import compile_finder
-from photoenhance_ui.networks.yunet import YuNetFinder
 from photoenhance_ui.weights import Installed
 from tests.conftest import skimage_photo
 from tests.networks.detection import (
@@ -30,6 +29,7 @@ from tests.networks.detection import (
     of_size,
     photo_of,
     published,
+    published_detector,
     random_detector,
     reference_rows,
     rows_of,
@@ -67,8 +67,7 @@ def finder() -> FaceFinder:
 def test_the_real_network_finds_what_facexlib_finds(
     finder: FaceFinder, name: str, factor: float
 ) -> None:
-    reference = pytest.importorskip("benchmarks.reference")
-    detector = reference.mobilenet_detector(DATA / "weights" / reference.MOBILENET_FILE)
+    detector = published_detector()
     photo = photo_of(name)
     photo = of_size(photo, *(round(side * factor) for side in photo.shape[:2]))
     (faces,) = finder([photo])
@@ -119,9 +118,8 @@ def test_a_detector_finds_the_same_after_its_memory_was_released(finder: FaceFin
     assert np.array_equal(rows_of(finder([photo])[0]), rows_of(before))
 
 
-@needs_data
-def test_yunet_is_loaded_too() -> None:
-    assert isinstance(compile_finder(published(YUNET)), YuNetFinder)
+def test_a_detector_that_only_opencv_knows_is_left_to_it() -> None:
+    assert compile_finder(published(YUNET)) is None
 
 
 def cut(content: bytes) -> bytes:
@@ -130,15 +128,12 @@ def cut(content: bytes) -> bytes:
 
 @needs_data
 @pytest.mark.parametrize("change", [cut, lambda _: b"garbage" * 99, lambda _: b""])
-@pytest.mark.parametrize("name", [MOBILENET, YUNET])
-def test_a_damaged_file_is_told(
-    tmp_path: Path, name: str, change: Callable[[bytes], bytes]
-) -> None:
-    known = by_name(name)
+def test_a_damaged_file_is_told(tmp_path: Path, change: Callable[[bytes], bytes]) -> None:
+    known = by_name(MOBILENET)
     path = tmp_path / known.file
     path.write_bytes(change((DATA / "weights" / known.file).read_bytes()))
     with pytest.raises(WeightsDamaged):
-        compile_finder(Installed(name, path, known))
+        compile_finder(Installed(MOBILENET, path, known))
 
 
 @needs_data

@@ -24,6 +24,7 @@ from tests.networks.detection import (
     needs_data,
     photo_of,
     published,
+    published_detector,
     random_detector,
     reference_rows,
     rows_of,
@@ -55,9 +56,7 @@ def test_both_backbones_give_what_facexlib_gives(tmp_path: Path, kind: str) -> N
 @needs_data
 @pytest.mark.parametrize("name", FACES_IN)
 def test_the_real_network_finds_what_facexlib_finds(name: str) -> None:
-    reference = pytest.importorskip("benchmarks.reference")
-    detector = reference.mobilenet_detector(published(MOBILENET).path)
-    theirs = reference_rows(detector, photo_of(name))
+    theirs = reference_rows(published_detector(), photo_of(name))
     (faces,) = load_finder(published(MOBILENET), CPU)([photo_of(name)])
     assert len(faces) == FACES_IN[name]
     assert rows_of(faces).shape == theirs.shape

@@ -33,9 +33,9 @@ from photoenhance_ui.networks.state_dicts import floats_of, load_arrays
 from photoenhance_ui.photo import Pixels, white_of
 from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
 from tests.conftest import skimage_photo
+from tests.networks.detection import DATA
 from tests.networks.random_weights import Weights, random_rrdb, random_srvgg, write_span
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
 REAL_GENERAL = DATA / "weights" / "realesr-general-x4v3.fp16-rounded.pth"
 REAL_GENERAL_WDN = DATA / "weights" / "realesr-general-wdn-x4v3.fp16-rounded.pth"
 CPU = Placement(torch.device("cpu"))
