@@ -20,7 +20,13 @@ import pytest
 from safetensors.numpy import save_file
 
 from photoenhance_ui.catalogue import Role
-from photoenhance_ui.errors import EngineStopped, NetworkFailed, NetworkMissing, WeightsDamaged
+from photoenhance_ui.errors import (
+    EngineStopped,
+    NetworkFailed,
+    NetworkMissing,
+    TorchMissing,
+    WeightsDamaged,
+)
 from photoenhance_ui.geometry import Size
 from photoenhance_ui.networks.devices import INSTALL_TORCH
 from photoenhance_ui.networks.interfaces import Work
@@ -491,7 +497,7 @@ def test_a_damaged_file_is_left_out_by_who_asks_for_what_auto_takes(
     assert (choice.upscaler, choice.finder) == (BUILTIN, MOBILENET)
     facts = networks.facts()
     assert (set(facts.upscalers), facts.finder) == ({BUILTIN}, MOBILENET)
-    assert "damaged" in facts.refused[GENERAL]
+    assert "damaged" in facts.refused[GENERAL].sentence
     assert RESNET50 in facts.refused
 
 
@@ -658,7 +664,7 @@ def test_what_neither_of_them_knows_is_no_upscaler(
 ) -> None:
     pytest.importorskip("torch")
     install("other")
-    assert "holds no upscaler" in networks_of(settings).facts().refused["other"]
+    assert "holds no upscaler" in networks_of(settings).facts().refused["other"].sentence
 
 
 # Without torch
@@ -674,9 +680,9 @@ def test_a_network_that_only_torch_may_know_tells_which_command_adds_it(
     facts = networks.facts()
     assert set(facts.upscalers) == {BUILTIN, "mine"}
     assert "file=other.safetensors code=torch_missing" in caplog.text
-    assert INSTALL_TORCH in facts.refused["other"]
+    assert INSTALL_TORCH in facts.refused["other"].sentence
     choice = networks.choose("other", 2)
-    with pytest.raises(NetworkMissing, match=INSTALL_TORCH):
+    with pytest.raises(TorchMissing, match=INSTALL_TORCH):
         make_plan(Size(9, 9), Request(upscaler="other"), choice, facts)
 
 
@@ -685,7 +691,7 @@ def test_a_file_that_is_damaged_is_called_so_without_torch_too(
 ) -> None:
     monkeypatch.setattr("photoenhance_ui.networks.resident.has_torch", lambda: False)
     spoil(settings, "mine")
-    assert "damaged" in networks_of(settings).facts().refused["mine"]
+    assert "damaged" in networks_of(settings).facts().refused["mine"].sentence
 
 
 WITHOUT_TORCH = """
@@ -708,7 +714,7 @@ settings = Settings(device="cpu", offline=True, weights_dir=folder, cache_dir=fo
 networks = Networks(installed(settings), settings)
 zeros = np.zeros((1, 8, 8, 3), np.uint8)
 print(json.dumps({
-    "refused": dict(networks.facts().refused),
+    "refused": {name: why.sentence for name, why in networks.facts().refused.items()},
     "sides": {name: networks.run(Work(Role.UPSCALER, name, zeros), "exact").shape[1]
               for name in networks.facts().upscalers},
     "fast": networks.runs_fast("mine", 0.5),

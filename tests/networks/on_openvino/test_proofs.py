@@ -200,7 +200,7 @@ def test_strengths_of_denoising_that_are_rarely_used_are_not_worth_fitting(
     blended = CompiledUpscaler("two", upscaler.scale, graphs.srvgg(4), (weights, weights))
     strengths: list[float] = []
     monkeypatch.setattr(
-        f"{PROOFS}.fitted", lambda _, denoise, __: strengths.append(denoise) or in_8_bits
+        f"{PROOFS}.fitted", lambda _, denoise, *__: strengths.append(denoise) or in_8_bits
     )
     assert prove_upscaler(blended, 0.33).form == "bfloat16"
     assert strengths == []
