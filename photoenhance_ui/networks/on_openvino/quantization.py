@@ -215,18 +215,18 @@ def _fitted(
 
     ``exact`` is what ``kernel`` takes, ``rounded`` the same divided by ``scales`` and rounded.
     """
-    from scipy.linalg import cho_factor, cho_solve
-
     seen = _seen(exact, rounded, kernel.shape[-1])
     rows = kernel.reshape(len(kernel), -1).astype(np.float64)
     scaled = (kernel * scales[:, None, None]).reshape(rows.shape)
     damping = DAMPING * max(float(seen.squares.diagonal().mean()), 1e-12)
-    squares = seen.squares + damping * np.eye(len(seen.squares))
-    factor = cho_factor(squares, check_finite=False)
     wanted = rows @ seen.across + damping * scaled
-    best: Wide = cho_solve(factor, wanted.T, overwrite_b=True, check_finite=False).T
+    order = np.argsort(-seen.squares.diagonal(), kind="stable")
+    squares = seen.squares[np.ix_(order, order)] + damping * np.eye(len(order))
+    root = inverse_root(squares)
+    best = wanted[:, order] @ root.T @ root
     steps = np.maximum(np.abs(best).max(1), 1e-8) / largest
-    whole = column_by_column(best, steps, squares, largest)
+    whole = np.empty_like(rows)
+    whole[:, order] = column_by_column(best, steps, root, largest)
     moved = bias + rows @ seen.mean_exact - (whole * steps[:, None]) @ seen.mean_rounded
     in_place = whole.reshape(kernel.shape).astype(np.int8)
     return in_place, steps.astype(np.float32), moved.astype(np.float32)
@@ -277,29 +277,25 @@ def _patches(x: Array, side: int) -> Array:
     return seen.transpose(1, 4, 5, 0, 2, 3).reshape(x.shape[1] * side**2, -1)
 
 
-def column_by_column(rows: Wide, steps: Wide, squares: Wide, largest: int = LARGEST) -> Wide:
+def column_by_column(rows: Wide, steps: Wide, root: Wide, largest: int = LARGEST) -> Wide:
     """Rounded to ``largest`` whole steps at most; what a column loses, those after it make up for.
 
-    ``rows`` (O, I) are what each output weighs its inputs with, ``steps`` (O,), and ``squares``
-    (I, I) the mean products of inputs.
+    ``rows`` (O, I) are what each output weighs its inputs with, ``steps`` (O,), and ``root`` (I, I)
+    the ``inverse_root`` of the inputs' mean products.
     """
-    order = np.argsort(-squares.diagonal(), kind="stable")
-    passed_on = _inverse_root(squares[np.ix_(order, order)])
-    left = np.ascontiguousarray(rows[:, order].T)
+    left = np.ascontiguousarray(rows.T)
     whole, errors = np.empty_like(left), np.empty_like(left)
     for begin in range(0, len(left), COLUMNS_AT_ONCE):
         end = min(begin + COLUMNS_AT_ONCE, len(left))
         for column in range(begin, end):
             whole[column] = np.clip(np.rint(left[column] / steps), -largest, largest)
-            errors[column] = (left[column] - whole[column] * steps) / passed_on[column, column]
-            left[column + 1 : end] -= passed_on[column, column + 1 : end, None] * errors[column]
-        left[end:] -= passed_on[begin:end, end:].T @ errors[begin:end]
-    answer = np.empty_like(rows)
-    answer[:, order] = whole.T
-    return answer
+            errors[column] = (left[column] - whole[column] * steps) / root[column, column]
+            left[column + 1 : end] -= root[column, column + 1 : end, None] * errors[column]
+        left[end:] -= root[begin:end, end:].T @ errors[begin:end]
+    return whole.T
 
 
-def _inverse_root(squares: Wide) -> Wide:
+def inverse_root(squares: Wide) -> Wide:
     """The upper triangle U with U^T U the inverse of ``squares``."""
     from scipy.linalg import cholesky
     from scipy.linalg.lapack import dtrtri

@@ -14,6 +14,7 @@ from photoenhance_ui.networks.on_openvino.quantization import (
     LARGEST_IN_PAIRS,
     adds_exactly,
     column_by_column,
+    inverse_root,
     largest_weight,
     quantized,
 )
@@ -141,19 +142,26 @@ def test_portions_of_pictures_change_little(
     assert max(errors) < 1.3 * min(errors), "1 dB"
 
 
+def test_the_inverse_root_is_one() -> None:
+    seen = np.random.default_rng(0).normal(size=(20, 60))
+    root = inverse_root(seen @ seen.T)
+    assert np.array_equal(root, np.triu(root))
+    assert root.T @ root == pytest.approx(np.linalg.inv(seen @ seen.T), abs=1e-9)
+
+
 def test_a_column_s_error_is_made_up_for_by_those_after_it() -> None:
     chance = np.random.default_rng(0)
     features, places = COLUMNS_AT_ONCE + 20, 400
     mixed = chance.normal(size=(features, features)) * chance.random(features)
     seen = mixed @ chance.normal(size=(features, places))  # columns that look alike
-    squares = seen @ seen.T / places + 0.01 * np.eye(features)
+    root = inverse_root(seen @ seen.T / places + 0.01 * np.eye(features))
     rows = chance.normal(size=(5, features))
     steps = np.abs(rows).max(1) / 7  # coarse, so that rounding counts
 
     def error(whole: NDArray[np.float64]) -> float:
         return float(np.mean(((rows - whole * steps[:, None]) @ seen) ** 2))
 
-    whole = column_by_column(rows, steps, squares)
+    whole = column_by_column(rows, steps, root)
     assert np.array_equal(whole, np.rint(whole))
     assert error(whole) < 0.5 * error(np.rint(rows / steps[:, None]))
 
@@ -162,10 +170,10 @@ def test_columns_at_once_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None
     chance = np.random.default_rng(1)
     seen = chance.normal(size=(70, 200))
     rows, steps = chance.normal(size=(3, 70)), np.full(3, 0.05)
-    squares = seen @ seen.T
-    answer = column_by_column(rows, steps, squares)
+    root = inverse_root(seen @ seen.T)
+    answer = column_by_column(rows, steps, root)
     monkeypatch.setattr(f"{quantized.__module__}.COLUMNS_AT_ONCE", 1)
-    assert np.array_equal(answer, column_by_column(rows, steps, squares))
+    assert np.array_equal(answer, column_by_column(rows, steps, root))
 
 
 def test_channels_that_are_always_zero_do_no_harm() -> None:
