@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
+pytest.importorskip("torch")
+
 from benchmarks.quality import luma
 from tests.conftest import skimage_photo
 from training import degrade as degradations

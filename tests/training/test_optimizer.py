@@ -1,6 +1,9 @@
 """Muon: even steps in all directions; and that the two optimizers share the parameters."""
 
-import torch
+import pytest
+
+torch = pytest.importorskip("torch")
+
 from torch import nn
 
 from training.builtin import build

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
+pytest.importorskip("torch")
+
 from benchmarks.quality import write
 from tests.conftest import skimage_photo
 from training.builtin import main

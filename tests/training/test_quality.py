@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
+pytest.importorskip("torch")
+
 from benchmarks import quality
 from benchmarks.quality import DAMAGES, Picture, damaged, luma, psnr_db, resampled, ssim
 from photoenhance_ui.weights import BUILTIN_FILE

@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
+
+torch = pytest.importorskip("torch")
+
 from safetensors import safe_open
 from safetensors.torch import load_file
 
