@@ -10,6 +10,9 @@ import cv2
 import numpy as np
 import pytest
 from safetensors import safe_open
+
+pytest.importorskip("torch")
+
 from safetensors.torch import load_file, save_file
 
 from benchmarks.quality import (
