@@ -262,8 +262,11 @@ class Engine:
                 self._networks.prepare(DRAFTS, request.denoise, fast=True)
             with suppress(RuntimeError):  # the engine was closed meanwhile
                 self._aside.submit(self._confirm)
+        except EngineStopped:
+            return
         except Exception:  # the first photo meets it again
             log.exception("networks_not_made_ready")
+        give_back_freed()
 
     def _confirm(self) -> None:
         """Measure in passing what came measured with the built-in network, once nobody waits."""
@@ -277,6 +280,7 @@ class Engine:
             return
         except Exception:  # what came with the network stays
             log.exception("fast_forms_not_confirmed")
+        give_back_freed()
 
     def _accept(self, job: _Job) -> None:
         job.events.put(Queued())
