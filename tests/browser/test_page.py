@@ -7,6 +7,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from photoenhance_ui.networks.interfaces import Work
 from tests.browser.conftest import drop, enhance, expect_states, names
 from tests.conftest import PhotoMaker
 from tests.served import Served, wait_until, written
@@ -42,18 +43,27 @@ def test_photos_appear_as_they_are_finished_and_a_broken_one_says_why(
     page: Page, served: Served, photo_file: PhotoMaker, tmp_path: Path
 ) -> None:
     broken = written(tmp_path, "broken.jpg", b"no picture")
-    served.networks.hook = lambda work: threading.Event().wait(0.4)
-    enhance(page, broken, *(photo_file(n, 160) for n in ("astronaut", "coffee", "rocket")))
+    sides, go_on = {"astronaut": 120, "coffee": 90, "rocket": 60}, threading.Event()
+    begun: list[int] = []
+
+    def only_the_first_goes_on(work: Work) -> None:
+        begun.append(work.inputs.shape[1])
+        assert begun[0] == begun[-1] or go_on.wait(timeout=60)
+
+    served.networks.hook = only_the_first_goes_on
+    enhance(page, broken, *(photo_file(name, side) for name, side in sides.items()))
     expect(page.locator(".pe-card")).to_have_count(4)
     expect(page.locator(f".pe-card {FINALS}").first).to_be_visible()
     assert names(page, "working") or names(page, "queued"), "one shows before the last is done"
+    go_on.set()
     expect_states(page, done=3, failed=1)
     expect(page.locator(FINALS)).to_have_count(3)
     expect(page.locator(".pe-card .pe-reason").first).to_contain_text("This is no photo")
     expect(page.locator("#pe-summary")).to_contain_text("3 of 4 photos are ready")
     for image in page.locator(FINALS).all():
         expect(image).to_be_in_viewport()
-        assert image.evaluate("image => image.naturalWidth") == 320
+    widths = [image.evaluate("image => image.naturalWidth") for image in page.locator(FINALS).all()]
+    assert widths == [2 * side for side in sides.values()]
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
