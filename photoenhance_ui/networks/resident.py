@@ -2,9 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -67,11 +66,11 @@ class _Stock:
     def companion(self, name: str) -> Installed | None:
         """The file that a network is used together with, where it is here."""
         known = self.installed[name].known
-        return (
-            None
-            if known is None or known.companion is None
-            else (self.installed.get(known.companion))
-        )
+        return self.installed.get(known.companion or "") if known is not None else None
+
+    def without_companion(self, name: str) -> "_Stock":
+        """The stock in which the network is alone."""
+        return _Stock({name: self.installed[name]})
 
 
 class Networks:
@@ -81,6 +80,8 @@ class Networks:
         """``refresh`` takes in more files later."""
         self._settings = settings
         self._device = find_device(settings.device)
+        self._made: Once[str, Backend] = Once()
+        self._stopped = False
         self._loaded: Once[str, _Loaded] = Once()
         self._forms: Once[tuple[_Loaded, float], str | None] = Once()
         self._fast: Once[_Loaded, Any] = Once()
@@ -140,8 +141,19 @@ class Networks:
                 if ready:
                     self._prepare(loaded, Request.denoise, fast=_is_fast(facts.default_precision))
             except (WeightsError, NetworkFailed) as error:
-                return name, error
+                return self._culprit(name, stock), error
         return None
+
+    def _culprit(self, name: str, stock: _Stock) -> str:
+        """Which file is at fault where a network does not load: its own, or its companion's."""
+        companion = stock.companion(name)
+        if companion is None:
+            return name
+        try:
+            self._load(name, stock.without_companion(name))
+        except (WeightsError, NetworkFailed):
+            return name
+        return companion.name
 
     def _with_upscalers(self, stock: _Stock) -> _Stock:
         upscalers: dict[str, UpscalerFacts] = {}
@@ -259,8 +271,9 @@ class Networks:
 
     def stop_measuring(self) -> None:
         """Give up what is being measured: EngineStopped for who waits for it."""
-        for loaded in self._loaded.values():
-            loaded.backend.stop()
+        self._stopped = True
+        for backend in self._made.values():
+            backend.stop()
 
     def _is_prepared(self, name: str, denoise: float, *, fast: bool) -> bool:
         loaded = self._of(name)
@@ -336,30 +349,34 @@ class Networks:
 
     def _backends(self) -> Iterator[Backend]:
         """Those that compute on the device, the fastest first; imported when they are asked."""
-        yield self._opencv
+        yield self._backend("OpenCV", _opencv)
         if self._device == "cpu":
-            yield self._openvino
+            yield self._backend("OpenVINO", self._openvino)
         if has_torch():
-            yield self._torch
+            yield self._backend("torch", self._torch)
 
-    @cached_property
-    def _opencv(self) -> Backend:
-        from photoenhance_ui.networks.yunet import OpenCvBackend
+    def _backend(self, name: str, make: Callable[[], Backend]) -> Backend:
+        backend = self._made.get(name, make)
+        if self._stopped:
+            backend.stop()
+        return backend
 
-        return OpenCvBackend()
-
-    @cached_property
     def _openvino(self) -> Backend:
         from photoenhance_ui.networks.on_openvino.backend import OpenVinoBackend
         from photoenhance_ui.networks.on_openvino.proofs import Proofs
 
         return OpenVinoBackend(Proofs(self._settings.cache_dir / "proofs"))
 
-    @cached_property
     def _torch(self) -> Backend:
         from photoenhance_ui.networks.on_torch.backend import TorchBackend
 
         return TorchBackend(self._device, fuse=self._settings.fuse)
+
+
+def _opencv() -> Backend:
+    from photoenhance_ui.networks.yunet import OpenCvBackend
+
+    return OpenCvBackend()
 
 
 def _strength(loaded: _Loaded, denoise: float) -> float:

@@ -736,3 +736,13 @@ def test_where_torch_is_not_installed_all_but_other_architectures_is_computed(
     assert INSTALL_TORCH in told["refused"]["other"]
     assert told["sides"] == {BUILTIN: 32, "mine": 16, "deep": 32}
     assert told["fast"]
+
+
+def test_a_companion_that_is_damaged_from_the_start_leaves_the_network_alone(
+    settings: Settings, install: Callable[..., None]
+) -> None:
+    install(GENERAL)
+    spoil(settings, GENERAL_WDN)
+    facts = networks_of(settings).facts()
+    assert facts.upscalers[GENERAL].companion is None
+    assert GENERAL_WDN in facts.refused
