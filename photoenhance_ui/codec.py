@@ -18,7 +18,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pillow_heif
-import tifffile
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
@@ -456,6 +455,8 @@ def _tiff_16(photo: Photo, metadata: Metadata) -> bytes:
     if metadata.xmp:
         tags.append((_XMP_TAG, 1, len(metadata.xmp), metadata.xmp, True))
     buffer = io.BytesIO()
+    import tifffile  # noqa: PLC0415 - takes up to half a second, and few photos are of this kind
+
     tifffile.imwrite(
         buffer,
         layers,
