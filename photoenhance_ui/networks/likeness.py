@@ -13,11 +13,16 @@ from photoenhance_ui.errors import NetworkFailed
 from photoenhance_ui.faces import soft_mask
 from photoenhance_ui.networks.interfaces import FACE_PX, FaceParser, FaceRestorer, Upscaler
 from photoenhance_ui.photo import Pixels
+from photoenhance_ui.sample_photos import sample_photo
 
 LEAST_MEAN_DB, LEAST_WORST_DB = 40.0, 35.0
 """PSNR between the fast and the exact result: what one does not see."""
 LEAST_BLENDED_DB = 45.0
 """Of faces laid over others by a fast parser's mask and by the exact one's, at worst."""
+CROPPED = (
+    "astronaut", "chelsea", "page", "coffee", "rocket", "camera", "immunohistochemistry", "coins",
+)  # fmt: skip
+"""The photos that pieces are cut from."""
 PROOF_PX = 96  # side of a piece
 MOST_DETAILED = 0.5  # largest share of a photo's size at which pieces are cut
 CONTRASTS = 0.7, 2.2  # of pieces, by which that of their photo is multiplied
@@ -62,11 +67,7 @@ def likeness_to_db(
 
 def crops(count: int, seed: int, side_px: int = PROOF_PX) -> list[Picture]:
     """Pieces of scikit-image's pictures; some are blurred, noisy, compressed, dark or bright."""
-    from skimage import data
-
-    taken = (data.astronaut, data.chelsea, data.page, data.coffee, data.rocket, data.camera,
-             data.immunohistochemistry, data.coins)  # fmt: skip
-    photos = [_in_colour(take()) for take in taken]
+    photos = [_in_colour(sample_photo(name)) for name in CROPPED]
     chance = np.random.default_rng(seed)
     return [_crop(photos[index % len(photos)], side_px, chance) for index in range(count)]
 
@@ -135,10 +136,8 @@ def _blended(parser: FaceParser, face: Picture) -> Picture:
 
 def faces() -> list[Picture]:
     """(512, 512, 3) each: a face as it is, mirrored and noisy, gray and compressed, and soft."""
-    from skimage import data
-
     rows, columns = ASTRONAUT_FACE
-    face = cv2.resize(data.astronaut()[rows, columns], (FACE_PX, FACE_PX)).astype(np.uint8)
+    face = cv2.resize(sample_photo("astronaut")[rows, columns], (FACE_PX, FACE_PX)).astype(np.uint8)
     chance = np.random.default_rng(3)
     noisy = np.clip(face[:, ::-1] + chance.normal(0, 10, face.shape), 0, 255).astype(np.uint8)
     gray = np.repeat(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)[:, :, None], 3, axis=2)

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from PIL import Image
-from skimage import data
+
+from photoenhance_ui.sample_photos import sample_photo
 
 EXAMPLES = ("astronaut", "coffee", "chelsea", "rocket")
 LONGEST_PX = 400
@@ -11,12 +12,12 @@ QUALITY = 85
 
 
 def written_examples(folder: Path) -> dict[str, Path]:
-    """scikit-image's photos as small JPEG files in ``folder``, by name; written where absent."""
+    """Sample photos as small JPEG files in ``folder``, by name; written where absent."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = {name: folder / f"{name}.jpg" for name in EXAMPLES}
     for name, path in paths.items():
         if not path.exists():
-            image = Image.fromarray(getattr(data, name)())
+            image = Image.fromarray(sample_photo(name))
             image.thumbnail((LONGEST_PX, LONGEST_PX), Image.Resampling.BOX)
             part = path.with_suffix(".part")
             image.save(part, "JPEG", quality=QUALITY)
