@@ -120,14 +120,14 @@ WRITERS: dict[str, Written] = {"zip": written_archive, "before torch 1.6": writt
 in_both_forms = pytest.mark.parametrize("written", WRITERS.values(), ids=FORMS)
 
 
-def refused(path: Path, seconds: float = 10, megabytes: float = 100) -> str:
+def refused(path: Path, seconds: float = 20, megabytes: float = 100) -> str:
     """Why a file is not read; it takes neither long nor much memory to find out."""
     tracemalloc.start()
-    started = time.monotonic()
+    started = time.process_time()
     try:
         with pytest.raises(NotReadable) as caught:
             read_pth(path)
-        assert time.monotonic() - started < seconds
+        assert time.process_time() - started < seconds
         assert tracemalloc.get_traced_memory()[1] < megabytes * 1e6
     finally:
         tracemalloc.stop()

@@ -73,7 +73,7 @@ class Both:
     """The network in torch, its file, and the restorer that is made of it."""
 
     def __init__(self, folder: Path) -> None:
-        import torch
+        torch = pytest.importorskip("torch")
 
         self.plain = random_restoreformer()
         state = self.plain.state_dict()
