@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
+import hypothesis
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -16,6 +17,11 @@ from photoenhance_ui import weights
 from photoenhance_ui.engine import Engine
 from photoenhance_ui.settings import Settings
 from tests.hooked import HookedNetworks
+
+# How long an example takes tells of the machine, and of what else it does.
+SLOW = hypothesis.HealthCheck.too_slow
+hypothesis.settings.register_profile("tests", deadline=None, suppress_health_check=[SLOW])
+hypothesis.settings.load_profile("tests")
 
 PhotoMaker = Callable[..., Path]
 
