@@ -72,7 +72,7 @@ DEV_FILE = "requirements-dev.txt"
 INSTALLERS = ("pip", "uv")
 PHOTO_SIZE_PX = (300, 200)
 READY_LINE = "PhotoEnhance is ready"
-REST_S = 5.0  # after the first answer, what was begun at the start has ended
+REST_S = 15.0  # after the first answer, what was begun at the start has ended
 INSTALL_TIMEOUT_S, START_TIMEOUT_S, PHOTO_TIMEOUT_S, SUITE_TIMEOUT_S = 3600.0, 300.0, 600.0, 7200.0
 
 RESOLVE_KEY = ("python", "file", "platform")
