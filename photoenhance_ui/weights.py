@@ -71,7 +71,7 @@ def take_stock(settings: Settings) -> Inventory:
         try:
             found = _own(path, inventory) if known is None else _checked(path, known, settings)
         except WeightsError as error:
-            log.warning("weights_refused file=%s code=%s", path.name, error.code)
+            log.warning("weights_refused file=%s code=%s", ascii(path.name)[1:-1], error.code)
             inventory.refused[path.name if known is None else known.name] = error
         else:
             inventory.installed[found.name] = found
@@ -90,6 +90,8 @@ def files_to_fetch(settings: Settings, device: str, here: Inventory) -> tuple[We
 
 def _own(path: Path, inventory: Inventory) -> Installed:
     """A person's own file, chosen by its stem; its bytes are judged when it is loaded."""
+    if not path.stem.isprintable():  # or not even text, where the system's names are bytes
+        raise WeightsUntrusted("A file whose name cannot be printed is not used. Rename the file.")
     if path.stem in _RESERVED_NAMES or path.stem in inventory.installed:
         raise WeightsUntrusted(
             f"{path.name} cannot be chosen, because the name {path.stem!r} is taken. "

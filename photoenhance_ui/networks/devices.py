@@ -14,7 +14,8 @@ from photoenhance_ui.errors import InvalidSetting
 log = logging.getLogger(__name__)
 
 INSTALL_TORCH = "pip install -r requirements.txt"
-"""The command that adds what computes on a GPU, and any network that only torch knows."""
+"""The command that adds what computes on a GPU, and any network that only torch knows; to be run by
+the pip of the environment that runs the program."""
 TORCH_PACKAGES = ("torch", "spandrel", "facexlib")
 AMD_DRIVER = Path("/dev/kfd")
 NVIDIA_LIBRARIES = {"linux": ("libcuda.so.1",), "win32": ("nvcuda.dll",)}

@@ -248,8 +248,7 @@ class Networks:
         """Whether a photo's networks compute at once: loaded, and their fast forms measured."""
         return all(
             name in self._loaded and self._is_prepared(name, denoise, fast=fast)
-            for name in _names(choice)
-            if name in self._stock.installed
+            for name in self._usable(choice)
         )
 
     def prepare(self, choice: Choice, denoise: float, *, fast: bool) -> None:
@@ -258,9 +257,15 @@ class Networks:
         Takes up to minutes, once for each network on a machine. Raises WeightsError and
         NetworkFailed.
         """
-        for name in _names(choice):
-            if name in self._stock.installed:
-                self._prepare(self._of(name), denoise, fast=fast)
+        for name in self._usable(choice):
+            self._prepare(self._of(name), denoise, fast=fast)
+
+    def _usable(self, choice: Choice) -> list[str]:
+        """Of the choice what is here in its role; the plan says what is wrong with the rest."""
+        stock = self._stock
+        is_upscaler = choice.upscaler in stock.upscalers
+        usable = choice if is_upscaler else replace(choice, upscaler=RESAMPLE_ONLY)
+        return [name for name in _names(usable) if name in stock.installed]
 
     def confirm(self) -> None:
         """Measure what is assumed of the fast forms in use; one that is not near enough goes."""
@@ -332,8 +337,8 @@ class Networks:
         found = stock.installed[name]
         log.info("network_loads name=%s", name)
         problem: WeightsError = TorchMissing(
-            f"The network {name} is computed by torch, which is not installed: "
-            f"{INSTALL_TORCH} adds it."
+            f"The network {name} is none of those that run without torch, which is not installed "
+            f"in this environment. If torch knows it, {INSTALL_TORCH} adds what runs it."
         )
         for backend in self._backends():
             try:
