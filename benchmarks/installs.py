@@ -19,7 +19,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -63,6 +62,7 @@ from benchmarks.resolution import (
     resolution,
     uv_variables,
 )
+from benchmarks.running_app import free_port
 from photoenhance_ui.settings import PROJECT_DIR
 
 RESULTS = PROJECT_DIR / "benchmarks" / "results"
@@ -277,7 +277,7 @@ def open_page(place: Place) -> Page:
 
 def _start_page(place: Place, rest_s: float) -> tuple[float, float | None]:
     """Seconds until its address is printed and answers, and resident memory ``rest_s`` later."""
-    port = _free_port()
+    port = free_port()
     command = [place.python, "app.py", "--offline", "--host", "127.0.0.1", "--port", str(port)]
     began = time.perf_counter()
     with started(command, place.project, place.variables) as app:
@@ -286,12 +286,6 @@ def _start_page(place: Place, rest_s: float) -> tuple[float, float | None]:
         seconds = round(time.perf_counter() - began, 2)
         time.sleep(rest_s)
         return seconds, family_mb(app.pid)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def enhance_photo(place: Place) -> FirstPhoto:

@@ -19,9 +19,7 @@ LOOK_EVERY_S = 0.05
 @contextmanager
 def started_app(*flags: str, environment: Mapping[str, str] | None = None) -> Iterator[str]:
     """The app on a free port, answering, until the block ends; gives its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "app.py", "--host", "127.0.0.1", "--port", str(port), *flags]
     variables = {**os.environ, **(environment or {})}
     app = subprocess.Popen(command, cwd=PROJECT_DIR, stdout=subprocess.DEVNULL, env=variables)
@@ -36,6 +34,13 @@ def started_app(*flags: str, environment: Mapping[str, str] | None = None) -> It
         except subprocess.TimeoutExpired:
             app.kill()
             app.wait()
+
+
+def free_port() -> int:
+    """A port of this machine on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _wait_for(url: str, app: subprocess.Popen[bytes]) -> None:

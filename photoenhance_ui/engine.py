@@ -218,9 +218,12 @@ class Engine:
     def networks_arrived(self) -> None:
         """Look for new network files, load them, and use them from the next batch on."""
         self._known.wait()
+        self._take_stock(loads=True)
+
+    def _take_stock(self, *, loads: bool) -> None:
         with self._arriving:  # or who looked first tells last, of files that are fewer
             inventory = weights.take_stock(self._settings)
-            self._networks.refresh(inventory.installed)
+            self._networks.refresh(inventory.installed, loads=loads)
             self._inventory = inventory
 
     def close(self) -> None:
@@ -241,9 +244,7 @@ class Engine:
     def _look(self) -> None:
         """Take stock of the network files; then make what ``auto`` takes ready, for a page."""
         try:
-            inventory = weights.take_stock(self._settings)
-            self._networks.refresh(inventory.installed, loads=False)
-            self._inventory = inventory
+            self._take_stock(loads=False)
         except Exception:  # without files there is still resampling
             log.exception("networks_not_looked_through")
         finally:

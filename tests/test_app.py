@@ -1,11 +1,9 @@
 """``app.py``: what it sets before Gradio is imported, what it refuses, how it starts and ends."""
 
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -14,8 +12,7 @@ import pytest
 from app import STATE_DIR, prepare_environment
 from photoenhance_ui.settings import FLAGS, PROJECT_DIR
 from tests.conftest import PhotoMaker
-
-APP = PROJECT_DIR / "app.py"
+from tests.programs import APP, address_of, environment_for, started
 
 
 def test_nothing_leaves_the_machine_and_files_live_in_the_project() -> None:
@@ -52,16 +49,6 @@ def test_to_prepare_twice_is_to_prepare_once() -> None:
 
 
 # Wrong usage and help
-
-
-def environment_for(tmp_path: Path, **variables: str) -> dict[str, str]:
-    """That of this process, without what would change the program's settings."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("PHOTOENHANCE_", "GRADIO_"))
-    }
-    return {**kept, "GRADIO_TEMP_DIR": str(tmp_path / "files"), **variables}
 
 
 def ended(
@@ -127,40 +114,6 @@ def test_help_and_wrong_usage_wait_for_no_network_package(tmp_path: Path, words:
 
 
 # The page itself
-
-
-@contextmanager
-def started(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
-    """The page with its settings from variables; ended by force only where it did not end."""
-    (tmp_path / "weights").mkdir()
-    variables = {
-        "PHOTOENHANCE_DEVICE": "cpu",
-        "PHOTOENHANCE_WEIGHTS_DIR": str(tmp_path / "weights"),
-        "PHOTOENHANCE_TILE_PX": "128",
-    }
-    running = subprocess.Popen(
-        [sys.executable, str(APP), "--offline", "--port", "0"],
-        cwd=tmp_path,
-        env=environment_for(tmp_path, **variables),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        with running:
-            yield running
-    finally:
-        running.kill()
-
-
-def address_of(running: "subprocess.Popen[str]", log: list[str]) -> str:
-    """Where the page is; what it printed before goes to ``log``."""
-    assert running.stdout is not None
-    for line in running.stdout:
-        log.append(line)
-        if "is ready" in line:
-            return next(word for word in line.split() if word.startswith("http"))
-    raise AssertionError("".join(log))
 
 
 def test_the_page_answers_keeps_files_where_it_is_told_and_ends_in_order(

@@ -347,11 +347,11 @@ def test_of_files_that_arrive_at_once_none_is_forgotten(
 ) -> None:
     refresh, first_looked, second_done = networks.refresh, threading.Event(), threading.Event()
 
-    def slowly(files: Mapping[str, Installed]) -> None:
+    def slowly(files: Mapping[str, Installed], *, loads: bool) -> None:
         if not first_looked.is_set():
             first_looked.set()
             second_done.wait(timeout=1)  # as where loading takes long
-        refresh(files)
+        refresh(files, loads=loads)
 
     monkeypatch.setattr(networks, "refresh", slowly)
     first = threading.Thread(target=engine.networks_arrived)

@@ -92,8 +92,8 @@ def interpolated(
 
 
 @contextmanager
-def graph_errors_told(path: Path) -> Iterator[None]:
-    """Build a graph inside; WeightsDamaged where the file's weights are not its own."""
+def weights_errors_told(path: Path) -> Iterator[None]:
+    """Build a network inside; WeightsDamaged where the file's weights are not its own."""
     try:
         yield
     except Exception as error:  # a missing name, a wrong shape: as many errors as layers

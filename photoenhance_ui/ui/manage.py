@@ -48,11 +48,11 @@ def take_network(service: Service, file: Path, say: Texts) -> str:
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
-    service.networks_arrived()
+    service.engine.networks_arrived()
     problem = _problem_of(service, target, say)
     if problem is not None:
         target.unlink()
-        service.networks_arrived()
+        service.engine.networks_arrived()
         raise Refused(problem)
     return target.stem
 

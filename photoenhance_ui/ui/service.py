@@ -75,10 +75,6 @@ class Service:
             for shelf, record in self.journals.left_in(self.workspace)
         )
 
-    def networks_arrived(self) -> None:
-        """Files in the weights folder changed: the next batch may use them."""
-        self.engine.networks_arrived()
-
     def status(self) -> dict[str, object]:
         """What ``/status`` answers."""
         return status_report(self.engine.facts(), self.downloads.states)
@@ -101,17 +97,13 @@ def open_service(settings: Settings, files: Path, state: Path) -> Iterator[Servi
     ``files`` is Gradio's folder, from which whoever knows a path may fetch it; what must stay
     secret lies in ``state``.
     """
-
-    def arrived() -> None:
-        service.networks_arrived()
-
     with open_engine(settings, drafts=True) as engine:
         service = Service(
             settings,
             engine,
             Workspace(files / "batches"),
             Owners.with_secret_in(state),
-            Downloads(settings.weights_dir, arrived),
+            Downloads(settings.weights_dir, engine.networks_arrived),
             Journals(state),
         )
         service.restore()

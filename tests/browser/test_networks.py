@@ -52,7 +52,7 @@ def test_a_network_of_ones_own_is_taken_in_and_used(
         expect(desktop.locator(".pe-card .pe-facts")).to_contain_text("mine")
     finally:
         (folder / "mine.safetensors").unlink(missing_ok=True)
-        served.running.service.networks_arrived()
+        served.running.service.engine.networks_arrived()
 
 
 @pytest.mark.parametrize("name", ["no-network.safetensors", "photo.jpg"])

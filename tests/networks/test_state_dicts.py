@@ -19,9 +19,9 @@ from safetensors.numpy import save_file
 from photoenhance_ui.errors import WeightsDamaged
 from photoenhance_ui.networks.state_dicts import (
     floats_of,
-    graph_errors_told,
     interpolated,
     load_arrays,
+    weights_errors_told,
 )
 
 Writer = Callable[[Any, Path], None]
@@ -271,7 +271,7 @@ def test_the_sentence_names_the_file_and_not_the_folder(tmp_path: Path) -> None:
 def test_a_graph_that_cannot_be_built_of_a_file_tells_of_the_file(error: Exception) -> None:
     with (
         pytest.raises(WeightsDamaged, match=r"any\.pth") as caught,
-        graph_errors_told(Path("folder/any.pth")),
+        weights_errors_told(Path("folder/any.pth")),
     ):
         raise error
     assert caught.value.__cause__ is error

@@ -9,7 +9,7 @@ import pytest
 
 from photoenhance_ui.errors import WeightsDamaged
 from photoenhance_ui.networks import yunet
-from photoenhance_ui.networks.on_openvino.loading import compile_finder
+from photoenhance_ui.networks.on_openvino.loading import compile_face_network
 from photoenhance_ui.networks.yunet import OpenCvBackend, YuNetFinder
 from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
 from tests.networks.detection import (
@@ -42,7 +42,7 @@ def test_tiny_pictures_have_no_faces(finder: YuNetFinder, shape: tuple[int, int]
 @pytest.mark.parametrize("name", FACES_IN)
 def test_it_finds_the_same_faces_as_retinaface(finder: YuNetFinder, name: str) -> None:
     photo = photo_of(name)
-    (faces,), (others,) = finder([photo]), compile_finder(published(MOBILENET))([photo])
+    (faces,), (others,) = finder([photo]), compile_face_network(published(MOBILENET))([photo])
     assert len(faces) == FACES_IN[name]
     assert [face.score for face in faces] == sorted((face.score for face in faces), reverse=True)
     for face in faces:

@@ -9,15 +9,11 @@ from photoenhance_ui.networks.on_openvino.compiled import (
     CompiledParser,
     CompiledRestorer,
     CompiledUpscaler,
-    start_threads,
 )
 from photoenhance_ui.networks.on_openvino.graphs import rrdb, srvgg
-from photoenhance_ui.networks.on_openvino.loading import (
-    compile_finder,
-    compile_parser,
-    compile_restorer,
-)
+from photoenhance_ui.networks.on_openvino.loading import compile_face_network
 from photoenhance_ui.networks.on_openvino.proofs import Proofs, parser_forms
+from photoenhance_ui.networks.on_openvino.quantization import largest_weight
 from photoenhance_ui.networks.upscaler_weights import read_upscaler
 from photoenhance_ui.weights import Installed
 
@@ -30,22 +26,19 @@ class OpenVinoBackend:
 
     def __init__(self, proofs: Proofs) -> None:
         self.proofs = proofs
-        start_threads()
+        # Whoever computes first starts OpenVINO's threads, which take that one's urgency and keep
+        # it: not one that measures beside others' photos, but whoever is the first to load.
+        largest_weight()
 
     def load(self, found: Installed, companion: Installed | None) -> Compiled | None:
         """The network of a file in 32 bits; None where there is no graph of its architecture.
 
         Raises WeightsDamaged.
         """
-        match found.role:
-            case Role.UPSCALER:
-                return compile_upscaler(found, companion)
-            case Role.FINDER:
-                return compile_finder(found)
-            case Role.RESTORER:
-                return compile_restorer(found)
-            case Role.PARSER:
-                return compile_parser(found)
+        if found.role is Role.UPSCALER:
+            return compile_upscaler(found, companion)
+        network: Compiled | None = compile_face_network(found)
+        return network
 
     def fast_form(self, exact: Any, denoise: float) -> str | None:
         """The fastest form that is measured to be near enough; None where there is none."""

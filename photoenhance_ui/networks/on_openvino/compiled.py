@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
-from openvino import opset13 as op
 
 from photoenhance_ui.errors import NetworkFailed
 from photoenhance_ui.networks.interfaces import FoundFace
@@ -53,16 +52,6 @@ def compiled(graph: ov.Model, *, fast: bool = False) -> ov.InferRequest:
     return _CORE.compile_model(graph, "CPU", options).create_infer_request()
 
 
-def start_threads() -> None:
-    """Have OpenVINO's threads started by the one that calls, from which they take their urgency.
-
-    They are started once, by whoever computes first, and stay: were that a thread of less urgency,
-    which measures beside others' photos, every later photo would be computed with less.
-    """
-    values = op.parameter([1, 64, 64, 64], np.float32)
-    compiled(ov.Model([op.relu(values)], [values])).infer([np.zeros((1, 64, 64, 64), np.float32)])
-
-
 def fingerprint_of(ends: Sequence[Weights]) -> str:
     """Tells these weights from all others."""
     digest = hashlib.sha256()
@@ -91,6 +80,10 @@ class _Requests:
             outputs = self._request(denoise, levels.dtype.type).infer(np.ascontiguousarray(levels))
             return [outputs[index] for index in range(len(outputs))]
 
+    def check(self) -> None:
+        """Build a graph and let it go."""
+        self._build(0.0, np.uint8)
+
     def release_memory(self) -> None:
         """Let go of the layers' outputs; the next answer takes some tenths of a second more."""
         with self._one_at_a_time:
@@ -111,6 +104,10 @@ class Compiled:
     """A network as compiled graphs."""
 
     _requests: _Requests
+
+    def check(self) -> None:
+        """Build a graph and let it go: raises whatever is wrong with the weights."""
+        self._requests.check()
 
     def release_memory(self) -> None:
         """Let go of what is held between calls."""

@@ -1,22 +1,19 @@
 """Installed files -> detectors, restorers and parsers of faces on a CPU, without torch.
 
-A new architecture is a line in one of the tables.
+A new architecture is a line in the table.
 """
 
 from collections.abc import Callable, Mapping
 from functools import partial
-
-import numpy as np
-import openvino as ov
+from typing import Any
 
 from photoenhance_ui.catalogue import Architecture
 from photoenhance_ui.networks.on_openvino.bisenet_graph import bisenet_graph
 from photoenhance_ui.networks.on_openvino.compiled import (
+    Compiled,
     CompiledFinder,
     CompiledParser,
     CompiledRestorer,
-    ParserGraph,
-    RestorerGraph,
 )
 from photoenhance_ui.networks.on_openvino.detector_graphs import (
     MOBILENET,
@@ -24,56 +21,35 @@ from photoenhance_ui.networks.on_openvino.detector_graphs import (
     retinaface_graph,
 )
 from photoenhance_ui.networks.on_openvino.face_graphs import gfpgan_graph, parsenet_graph
-from photoenhance_ui.networks.on_openvino.graphs import Weights
 from photoenhance_ui.networks.on_openvino.restoreformer_graph import restoreformer_graph
-from photoenhance_ui.networks.state_dicts import graph_errors_told, load_arrays
+from photoenhance_ui.networks.state_dicts import load_arrays, weights_errors_told
 from photoenhance_ui.weights import Installed
 
-FINDER_GRAPHS: Mapping[Architecture, Callable[[Weights], ov.Model]] = {
-    Architecture.RETINAFACE_MOBILENET: partial(retinaface_graph, backbone=MOBILENET),
-    Architecture.RETINAFACE_RESNET50: partial(retinaface_graph, backbone=RESNET50),
-}
-RESTORER_GRAPHS: Mapping[Architecture, RestorerGraph] = {
-    Architecture.GFPGAN_CLEAN: gfpgan_graph,
-    Architecture.RESTOREFORMER: restoreformer_graph,
-}
-PARSER_GRAPHS: Mapping[Architecture, ParserGraph] = {
-    Architecture.PARSENET: parsenet_graph,
-    Architecture.BISENET: bisenet_graph,
-}
+FACE_NETWORKS: Mapping[Architecture, tuple[Callable[..., Compiled], Callable[..., Any]]] = {
+    Architecture.RETINAFACE_MOBILENET: (
+        CompiledFinder, partial(retinaface_graph, backbone=MOBILENET),
+    ),
+    Architecture.RETINAFACE_RESNET50: (
+        CompiledFinder, partial(retinaface_graph, backbone=RESNET50),
+    ),
+    Architecture.GFPGAN_CLEAN: (CompiledRestorer, gfpgan_graph),
+    Architecture.RESTOREFORMER: (CompiledRestorer, restoreformer_graph),
+    Architecture.PARSENET: (CompiledParser, parsenet_graph),
+    Architecture.BISENET: (CompiledParser, bisenet_graph),
+}  # fmt: skip
+"""Of each architecture: the role's network, and what builds its graph of weights."""
 
 
-def compile_finder(found: Installed) -> CompiledFinder | None:
-    """The finder of an installed file; None where only others know how. Raises WeightsDamaged."""
-    graph = FINDER_GRAPHS.get(_architecture(found))
-    if graph is None:
-        return None
-    read = partial(load_arrays, found.path)
-    with graph_errors_told(found.path):
-        graph(read())
-    return CompiledFinder(found.name, read, graph)
+def compile_face_network(found: Installed) -> Any:
+    """The network of an installed file in its role; None where only others know how.
 
-
-def compile_restorer(found: Installed) -> CompiledRestorer | None:
-    """The restorer of an installed file; None where only torch knows how. Raises WeightsDamaged."""
-    graph = RESTORER_GRAPHS.get(_architecture(found))
-    if graph is None:
-        return None
-    read = partial(load_arrays, found.path)
-    with graph_errors_told(found.path):
-        graph(read(), np.uint8)
-    return CompiledRestorer(found.name, read, graph)
-
-
-def compile_parser(found: Installed) -> CompiledParser:
-    """The parser of an installed file. Raises WeightsDamaged."""
-    graph = PARSER_GRAPHS[_architecture(found)]
-    read = partial(load_arrays, found.path)
-    with graph_errors_told(found.path):
-        graph(read(), np.uint8, 1)
-    return CompiledParser(found.name, read, graph)
-
-
-def _architecture(found: Installed) -> Architecture:
+    Raises WeightsDamaged.
+    """
     assert found.known is not None, "a person's own file is an upscaler"
-    return found.known.architecture
+    if found.known.architecture not in FACE_NETWORKS:
+        return None
+    make, graph = FACE_NETWORKS[found.known.architecture]
+    network = make(found.name, partial(load_arrays, found.path), graph)
+    with weights_errors_told(found.path):
+        network.check()
+    return network

@@ -99,19 +99,10 @@ class Proofs:
 
         Measured now where it never was.
         """
-        key = _key(_upscaler_key(upscaler, denoise))
-
-        def made() -> Proof:
-            if (known := _read(self._path(key))) is not None:
-                return known
-            if (shipped := _shipped(upscaler)) is not None:
-                self._unconfirmed.add(key)
-                return shipped
-            return self._measured(
-                key, upscaler.name, lambda: prove_upscaler(upscaler, denoise, self._check)
-            )
-
-        return self._known.get(key, made)
+        return self._remembered(
+            _upscaler_key(upscaler, denoise), upscaler.name,
+            lambda: prove_upscaler(upscaler, denoise, self._check), lambda: _shipped(upscaler),
+        )  # fmt: skip
 
     def confirm(self, upscaler: CompiledUpscaler, denoise: float) -> bool:
         """Measure here what came with the file; False where another form is to be used instead."""
@@ -153,11 +144,25 @@ class Proofs:
         proofs = (_read(path) for path in sorted(self._folder.glob("*.safetensors")))
         return [proof for proof in proofs if proof is not None]
 
-    def _remembered(self, network: str, name: str, measure: Callable[[], Proof]) -> Proof:
+    def _remembered(
+        self,
+        network: str,
+        name: str,
+        measure: Callable[[], Proof],
+        shipped: Callable[[], Proof | None] = lambda: None,
+    ) -> Proof:
+        """As it was measured here before, or as it came with the file; else measured now."""
         key = _key(network)
-        return self._known.get(
-            key, lambda: _read(self._path(key)) or self._measured(key, name, measure)
-        )  # fmt: skip
+
+        def made() -> Proof:
+            if (known := _read(self._path(key))) is not None:
+                return known
+            if (came := shipped()) is not None:
+                self._unconfirmed.add(key)
+                return came
+            return self._measured(key, name, measure)
+
+        return self._known.get(key, made)
 
     def _measured(self, key: str, name: str, measure: Callable[[], Proof]) -> Proof:
         with errors_told(name):

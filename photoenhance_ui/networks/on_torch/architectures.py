@@ -16,7 +16,7 @@ from torch import nn
 from photoenhance_ui.catalogue import Architecture
 from photoenhance_ui.networks.interfaces import FACE_PX
 from photoenhance_ui.networks.parsing import CLASSES
-from photoenhance_ui.networks.state_dicts import Arrays, damaged
+from photoenhance_ui.networks.state_dicts import Arrays, weights_errors_told
 
 
 def module_of(architecture: Architecture, weights: Arrays, path: Path) -> nn.Module:
@@ -25,10 +25,8 @@ def module_of(architecture: Architecture, weights: Arrays, path: Path) -> nn.Mod
     Raises WeightsDamaged, which names the file at ``path``, where they are not its own.
     """
     state = {name: torch.from_numpy(value) for name, value in weights.items()}
-    try:
+    with weights_errors_told(path):
         return _BUILDERS[architecture](state)
-    except Exception as error:  # a missing name, a wrong shape: as many errors as layers
-        raise damaged(path) from error
 
 
 State = Mapping[str, torch.Tensor]

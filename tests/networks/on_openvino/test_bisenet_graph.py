@@ -13,7 +13,7 @@ from photoenhance_ui.errors import WeightsDamaged
 from photoenhance_ui.networks.interfaces import FACE_PX
 from photoenhance_ui.networks.on_openvino.bisenet_graph import bisenet_graph
 from photoenhance_ui.networks.on_openvino.graphs import Weights
-from photoenhance_ui.networks.on_openvino.loading import compile_parser
+from photoenhance_ui.networks.on_openvino.loading import compile_face_network
 from photoenhance_ui.networks.parsing import (
     BISENET_FACE,
     CLASSES,
@@ -85,7 +85,7 @@ class Both:
         known = by_name(BISENET)
         self.installed = Installed(BISENET, folder / known.file, known)
         torch.save(self.plain.state_dict(), self.installed.path)
-        self.parser = compile_parser(self.installed)
+        self.parser = compile_face_network(self.installed)
 
     def expected(self, faces: Pixels) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         """The mask by torch, and where its best class leads the second by more than rounding."""
@@ -151,4 +151,4 @@ def test_weights_of_another_shape_are_refused(both: Both) -> None:
 def test_the_file_of_the_other_parser_is_damaged(both: Both) -> None:
     wrong = Installed("parsing_parsenet", both.installed.path, by_name("parsing_parsenet"))
     with pytest.raises(WeightsDamaged, match=wrong.path.name):
-        compile_parser(wrong)
+        compile_face_network(wrong)

@@ -26,7 +26,7 @@ from photoenhance_ui.networks.on_openvino.compiled import (
 )
 from photoenhance_ui.networks.on_openvino.face_graphs import parsenet_graph, restorer_graph
 from photoenhance_ui.networks.on_openvino.graphs import Depth, Weights
-from photoenhance_ui.networks.on_openvino.loading import compile_parser, compile_restorer
+from photoenhance_ui.networks.on_openvino.loading import compile_face_network
 from photoenhance_ui.networks.on_openvino.proofs import parser_forms, prove_parser
 from photoenhance_ui.networks.state_dicts import floats_of, load_arrays
 from photoenhance_ui.weights import Installed
@@ -82,7 +82,7 @@ def installed(folder: Path, file: str) -> Installed:
 
 def test_gfpgan_restores_as_in_torch(folder: Path) -> None:
     found = installed(folder, GFPGAN_FILE)
-    compiled, plain = compile_restorer(found), in_torch(found)
+    compiled, plain = compile_face_network(found), in_torch(found)
     assert compiled is not None
     restored = compiled(face())
     expected = plain(face())
@@ -96,7 +96,7 @@ def test_gfpgan_restores_as_in_torch(folder: Path) -> None:
 
 def test_parsenet_tells_the_same_pixels(folder: Path) -> None:
     found = installed(folder, PARSENET_FILE)
-    compiled, plain = compile_parser(found), in_torch(found)
+    compiled, plain = compile_face_network(found), in_torch(found)
     assert compiled is not None
     mask = compiled(face())
     expected = plain(face())
@@ -107,13 +107,10 @@ def test_parsenet_tells_the_same_pixels(folder: Path) -> None:
 
 
 def test_the_wrong_file_is_refused(folder: Path) -> None:
-    for file, other, compile_it in (
-        (GFPGAN_FILE, PARSENET_FILE, compile_restorer),
-        (PARSENET_FILE, GFPGAN_FILE, compile_parser),
-    ):
+    for file, other in ((GFPGAN_FILE, PARSENET_FILE), (PARSENET_FILE, GFPGAN_FILE)):
         wrong = dataclasses.replace(installed(folder, file), path=folder / other)
         with pytest.raises(WeightsDamaged):
-            compile_it(wrong)
+            compile_face_network(wrong)
 
 
 def test_values_that_are_no_numbers_are_no_face() -> None:
@@ -126,7 +123,7 @@ def test_values_that_are_no_numbers_are_no_face() -> None:
 
 def test_a_file_that_is_gone_when_a_graph_is_made_is_told(tmp_path: Path, folder: Path) -> None:
     path = Path(shutil.copy(folder / PARSENET_FILE, tmp_path))
-    parser = compile_parser(dataclasses.replace(installed(folder, PARSENET_FILE), path=path))
+    parser = compile_face_network(dataclasses.replace(installed(folder, PARSENET_FILE), path=path))
     assert parser is not None
     path.unlink()
     with pytest.raises(WeightsDamaged, match=PARSENET_FILE):
@@ -134,7 +131,7 @@ def test_a_file_that_is_gone_when_a_graph_is_made_is_told(tmp_path: Path, folder
 
 
 def test_a_smaller_look_gives_a_mask_of_pixels_twice_as_large(folder: Path) -> None:
-    parser = compile_parser(installed(folder, PARSENET_FILE))
+    parser = compile_face_network(installed(folder, PARSENET_FILE))
     assert isinstance(parser, CompiledParser)
     whole, half = parser(face()), parser.in_form(reduced=2, fast=False)(face())
     assert half.shape == whole.shape
@@ -147,7 +144,7 @@ def test_a_smaller_look_gives_a_mask_of_pixels_twice_as_large(folder: Path) -> N
 
 @pytest.mark.skipif(not has_bfloat16(), reason="this processor has no bfloat16")
 def test_faces_in_bfloat16_are_near_and_not_the_same(folder: Path) -> None:
-    exact = compile_restorer(installed(folder, GFPGAN_FILE))
+    exact = compile_face_network(installed(folder, GFPGAN_FILE))
     assert isinstance(exact, CompiledRestorer)
     one, other = exact(face()), exact.in_form(fast=True)(face())
     assert not np.array_equal(one, other)
@@ -164,7 +161,7 @@ def proven_on_one_face(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("proven_on_one_face")
 def test_a_parser_whose_looks_differ_stays_as_it_is(folder: Path) -> None:
     """Random weights tell pixels apart at random: no faster form is near, and the proof says so."""
-    parser = compile_parser(installed(folder, PARSENET_FILE))
+    parser = compile_face_network(installed(folder, PARSENET_FILE))
     assert isinstance(parser, CompiledParser)
     proof = prove_parser(parser)
     assert not proof.passed

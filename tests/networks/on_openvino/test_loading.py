@@ -11,7 +11,7 @@ from photoenhance_ui.errors import WeightsDamaged
 from photoenhance_ui.networks import retinaface
 from photoenhance_ui.networks.interfaces import FaceFinder
 from photoenhance_ui.networks.on_openvino.compiled import CompiledFinder
-from photoenhance_ui.networks.on_openvino.loading import compile_finder
+from photoenhance_ui.networks.on_openvino.loading import compile_face_network
 from photoenhance_ui.weights import Installed
 from tests.conftest import skimage_photo
 from tests.networks.detection import (
@@ -45,7 +45,7 @@ def test_both_backbones_find_what_facexlib_finds(tmp_path: Path, kind: str) -> N
     picture = skimage_photo("astronaut")[40:143, 150:275]
     detector = random_detector(kind, picture)
     installed = write_detector(detector, kind, tmp_path)
-    finder = compile_finder(installed)
+    finder = compile_face_network(installed)
     (faces,) = finder([picture])
     installed.path.unlink()
     theirs = reference_rows(detector, picture)
@@ -58,7 +58,7 @@ def test_both_backbones_find_what_facexlib_finds(tmp_path: Path, kind: str) -> N
 
 @pytest.fixture(scope="module")
 def finder() -> FaceFinder:
-    return compile_finder(published(MOBILENET))
+    return compile_face_network(published(MOBILENET))
 
 
 @needs_data
@@ -119,7 +119,7 @@ def test_a_detector_finds_the_same_after_its_memory_was_released(finder: FaceFin
 
 
 def test_a_detector_that_only_opencv_knows_is_left_to_it() -> None:
-    assert compile_finder(published(YUNET)) is None
+    assert compile_face_network(published(YUNET)) is None
 
 
 def cut(content: bytes) -> bytes:
@@ -133,11 +133,11 @@ def test_a_damaged_file_is_told(tmp_path: Path, change: Callable[[bytes], bytes]
     path = tmp_path / known.file
     path.write_bytes(change((DATA / "weights" / known.file).read_bytes()))
     with pytest.raises(WeightsDamaged):
-        compile_finder(Installed(MOBILENET, path, known))
+        compile_face_network(Installed(MOBILENET, path, known))
 
 
 @needs_data
 def test_the_file_of_another_backbone_is_damaged() -> None:
     wrong = Installed(RESNET50, published(MOBILENET).path, by_name(RESNET50))
     with pytest.raises(WeightsDamaged, match=wrong.path.name):
-        compile_finder(wrong)
+        compile_face_network(wrong)
