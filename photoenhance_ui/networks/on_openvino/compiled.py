@@ -1,6 +1,7 @@
 """Networks on a CPU, compiled by OpenVINO: in 32 bits, or in a fast form of fewer."""
 
 import hashlib
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -35,10 +36,20 @@ ParserGraph = Callable[[Weights, Depth, int], ov.Model]
 _CORE = ov.Core()
 
 
+# OpenVINO's kernels keep to ONEDNN_MAX_CPU_ISA, the limit that oneDNN documents under "CPU
+# Dispatcher Control", and its report of what the processor can do does not: with one of these it
+# promises bfloat16, and compiling for it fails or ends the process.
+_LIMITS_WITHOUT_BFLOAT16 = {
+    "SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI",
+}  # fmt: skip
+
+
 @cache
 def has_bfloat16() -> bool:
     """Whether this processor multiplies in bfloat16: about twice as fast as in 32 bits."""
-    return "BF16" in _CORE.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
+    reported = _CORE.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in reported and limit not in _LIMITS_WITHOUT_BFLOAT16
 
 
 def compiled(graph: ov.Model, *, fast: bool = False) -> ov.InferRequest:

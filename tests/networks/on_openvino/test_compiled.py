@@ -3,6 +3,7 @@
 Only what compares with torch needs it.
 """
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -222,3 +223,28 @@ def test_a_signal_is_heard_after_graphs_were_freed() -> None:
         timeout=120,
     )
     assert (ended.returncode, ended.stdout) == (0, "heard\n")
+
+
+COMPILED_FAST = """
+import numpy as np, openvino as ov
+from openvino import opset13 as ops
+from photoenhance_ui.networks.on_openvino.compiled import compiled
+photo = ops.parameter([1, 3, 32, 32], np.float32)
+weights = ops.constant(np.full((8, 3, 3, 3), 0.5, np.float32))
+features = ops.convolution(photo, weights, [1, 1], [1, 1], [1, 1], [1, 1])
+ran = compiled(ov.Model([features], [photo]), fast=True)
+print(ran.infer({0: np.ones((1, 3, 32, 32), np.float32)})[0].max())
+"""
+
+
+@pytest.mark.parametrize("limit", ["AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI", "ALL"])
+def test_a_processor_held_to_fewer_instructions_computes_with_those(limit: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", COMPILED_FAST],
+        env={**os.environ, "ONEDNN_MAX_CPU_ISA": limit},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (ended.returncode, ended.stdout) == (0, "13.5\n")
