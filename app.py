@@ -21,9 +21,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     prepare_environment(os.environ)
-    from photoenhance_ui.ui.server import serve  # noqa: PLC0415 - the environment comes first
+    try:
+        from photoenhance_ui.ui.server import serve  # noqa: PLC0415 - the environment comes first
 
-    return serve(settings, STATE_DIR)
+        return serve(settings, STATE_DIR)
+    except KeyboardInterrupt:  # before there was a page
+        return 0
 
 
 if __name__ == "__main__":

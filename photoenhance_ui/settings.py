@@ -182,6 +182,9 @@ def settings_from(
     values["port"] = values["port"] or _port_of_gradio(environment)
     if values["auth"] and not all(values["auth"].partition(":")[::2]):
         raise InvalidSetting("--auth needs the form USER:PASSWORD.")
+    for name in ("weights_dir", "cache_dir"):
+        if values[name].exists() and not values[name].is_dir():
+            raise InvalidSetting(f"--{name.replace('_', '-')}: {values[name]} is no folder.")
     if values["max_output_megapixels"] < values["max_megapixels"]:
         raise InvalidSetting(
             "--max-output-megapixels must be at least as large as --max-megapixels: "

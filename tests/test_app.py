@@ -3,9 +3,11 @@
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import gradio_client
 import httpx
 import pytest
 
@@ -138,3 +140,22 @@ def test_the_page_answers_keeps_files_where_it_is_told_and_ends_in_order(
     assert "network_loads name=builtin" in "".join(log), "it logs what it does"
     with pytest.raises(httpx.ConnectError):
         httpx.get(url)
+
+
+def test_it_ends_at_once_where_somebody_still_listens(tmp_path: Path) -> None:
+    log: list[str] = []
+    with started(tmp_path) as running:
+        listening = gradio_client.Client(address_of(running, log), verbose=False)
+        running.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        running.communicate(timeout=60)
+        assert running.returncode == 0
+        assert time.monotonic() - began < 4, "gradio waits five seconds for open connections"
+        listening.close()
+
+
+def test_ctrl_c_before_there_is_a_page_is_no_error(tmp_path: Path) -> None:
+    interrupted = tmp_path / "gradio.py"  # found before the real one, which takes longer than this
+    interrupted.write_text("raise KeyboardInterrupt\n", "utf-8")
+    done = ended(tmp_path, [], PYTHONPATH=str(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")

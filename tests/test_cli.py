@@ -442,6 +442,37 @@ def test_verify_finds_a_file_that_is_cut_short(
     assert "cut short" in capsys.readouterr().err
 
 
+def test_verify_tries_a_persons_own_network(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    (folder / "mine.safetensors").write_bytes(b"no tensors")
+    assert run(command="models verify") == 3
+    told = capsys.readouterr()
+    assert "mine: " in told.err
+    assert "mine" not in told.out
+
+
+def test_files_may_be_fetched_for_another_machine(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--device", "cuda", command="models download") == 1
+    assert "--offline" in capsys.readouterr().err, "not: there is no such device"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="written for a shell of Unix")
+@pytest.mark.parametrize(("reader", "code"), [("| true", 141), ("> /dev/full", 1)])
+def test_nobody_who_reads_gets_no_traceback(reader: str, code: int, tmp_path: Path) -> None:
+    command = f"{sys.executable} -m photoenhance_ui models list --weights-dir {tmp_path}"
+    done = subprocess.run(
+        ["bash", "-c", f"({command}; echo $? >&2) {reader}"],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.stderr.splitlines()[-1] == str(code)
+    assert "Traceback" not in done.stderr
+
+
 @pytest.fixture
 def server() -> Iterator[ThreadingHTTPServer]:
     """Serves the bytes in ``content`` at every address."""

@@ -150,6 +150,9 @@ def test_the_weights_folder_is_absolute_wherever_the_program_starts(
     assert settings_from({"weights_dir": "mine"}, {}).weights_dir == tmp_path / "mine"
     monkeypatch.setenv("HOME", str(tmp_path))
     assert settings_from({"weights_dir": "~/mine"}, {}).weights_dir == tmp_path / "mine"
+    (tmp_path / "file").touch()
+    with pytest.raises(InvalidSetting, match=r"--weights-dir: .*file is no folder"):
+        settings_from({"weights_dir": "file"}, {})
     assert EMBEDDED_WEIGHTS_DIR.is_absolute()
 
 

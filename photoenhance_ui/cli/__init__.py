@@ -1,21 +1,43 @@
 """The command line: one of the four doors, and the one for folders and scripts."""
 
+import errno
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
-from photoenhance_ui.cli.parser import CANCELLED, NOTHING_STARTED, make_parser
+from photoenhance_ui.cli.parser import BROKEN_PIPE, CANCELLED, NOTHING_STARTED, make_parser
 from photoenhance_ui.errors import InvalidOption, InvalidSetting, PhotoEnhanceError
 from photoenhance_ui.settings import settings_from
 
 __all__ = ["main"]
 
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and give its exit code; wrong usage leaves through SystemExit(2).
+    """Run one command and give its exit code; wrong usage leaves through SystemExit(2)."""
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # as of `models list | head -1`: whoever read has read enough
+        return _closed(BROKEN_PIPE)
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        print(f"The answer cannot be written ({error.strerror}).", file=sys.stderr)
+        return _closed(NOTHING_STARTED)
+    return code
 
-    What a command needs is imported when it runs, so that help and wrong usage answer at once.
-    """
+
+def _closed(code: int) -> int:
+    """Let nobody try to write what is left in the standard output; gives the exit code."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    """What a command needs is imported when it runs: help and wrong usage answer at once."""
     parser = make_parser()
     given = parser.parse_args(arguments)
     try:

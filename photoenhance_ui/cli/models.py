@@ -2,15 +2,16 @@
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from tqdm import tqdm
 
 from photoenhance_ui import downloads, weights
 from photoenhance_ui.catalogue import CATALOGUE, WeightFile, by_name, default_downloads
 from photoenhance_ui.cli.parser import ALL_DONE, NOTHING_STARTED, SOME_FAILED
-from photoenhance_ui.errors import DiskFull, InvalidOption, WeightsError
+from photoenhance_ui.errors import DiskFull, InvalidOption, PhotoEnhanceError, WeightsError
 from photoenhance_ui.settings import Settings
+from photoenhance_ui.weights import Installed
 
 
 def models(given: argparse.Namespace, settings: Settings) -> int:
@@ -34,7 +35,7 @@ def show_list(settings: Settings) -> int:
         for file in CATALOGUE
     ]  # fmt: skip
     rows += [
-        (found.name, "upscaler", f"{found.path.stat().st_size / 1e6:.1f}", "installed",
+        (found.name, "upscaler", f"{found.path.stat().st_size / 1e6:.1f}", "here",
          "MIT" if found.name == weights.BUILTIN else "your own", found.path.name)
         for found in own
     ]  # fmt: skip
@@ -60,12 +61,26 @@ def _print_table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Non
 def verify(settings: Settings) -> int:
     """Check every file that is here; files that are not what they say make it fail."""
     stock = weights.take_stock(settings)
+    unusable = _unusable(stock.installed, settings)
     for found in stock.installed.values():
+        if found.name in unusable:
+            continue
         checked = "whole and as published" if found.known and not found.warning else "here"
         print(f"{found.name}: {found.warning or checked}")
-    for name, error in stock.refused.items():
+    for name, error in (stock.refused | unusable).items():
         print(f"{name}: {error.sentence}", file=sys.stderr)
-    return SOME_FAILED if stock.refused else ALL_DONE
+    return SOME_FAILED if stock.refused or unusable else ALL_DONE
+
+
+def _unusable(
+    installed: Mapping[str, Installed], settings: Settings
+) -> dict[str, PhotoEnhanceError]:
+    """Of a person's own networks those that do not load, and why: it is tried."""
+    from photoenhance_ui.networks.resident import Networks
+
+    networks = Networks({}, settings)
+    networks.refresh(installed, loads=False)
+    return dict(networks.facts().refused)
 
 
 def download(names: list[str], settings: Settings) -> int:
@@ -98,9 +113,10 @@ def _known(name: str) -> WeightFile:
 
 
 def _device_of(settings: Settings) -> str:
+    """The one that is named need not be here: files may be fetched for another machine."""
     from photoenhance_ui.networks.devices import find_device
 
-    return find_device(settings.device)
+    return find_device("auto") if settings.device == "auto" else settings.device
 
 
 def _download_one(file: WeightFile, settings: Settings) -> None:

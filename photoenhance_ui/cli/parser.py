@@ -16,6 +16,8 @@ WRONG_USAGE = 2
 SOME_FAILED = 3
 CANCELLED = 130
 """128 + SIGINT: what shells expect of a command that Ctrl-C ended."""
+BROKEN_PIPE = 141
+"""128 + SIGPIPE: what they expect of one whose reader has gone."""
 
 EXIT_CODES = {
     ALL_DONE: "all done",

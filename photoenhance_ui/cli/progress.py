@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from tqdm import tqdm
 
-from photoenhance_ui.events import Row, State
+from photoenhance_ui.events import Row, Stage, State
 
 if TYPE_CHECKING:
     from photoenhance_ui.batch import Change
 
 BAR = "{percentage:3.0f} %|{bar}| {desc} [{elapsed}, {remaining} left]"
+PREPARING = ", a network is made ready (the first time here this may take minutes)"
 
 
 class Progress(Protocol):
@@ -100,7 +101,9 @@ class Bar(Complaints):
         else:
             self._shares[change.photo_id] = change.row.progress
         done = min(self._settled + sum(self._shares.values()), self._total)
-        self._bar.set_description_str(f"{self._settled} of {self._total} photos", refresh=False)
+        ready = PREPARING if change.row.stage is Stage.PREPARING else ""
+        told = f"{self._settled} of {self._total} photos{ready}"
+        self._bar.set_description_str(told, refresh=False)
         self._bar.update(done - self._bar.n)
 
     def say(self, sentence: str) -> None:

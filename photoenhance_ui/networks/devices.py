@@ -10,16 +10,26 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from photoenhance_ui.errors import InvalidSetting
+from photoenhance_ui.settings import PROJECT_DIR
 
 log = logging.getLogger(__name__)
 
-INSTALL_TORCH = "pip install -r requirements.txt"
-"""The command that adds what computes on a GPU, and any network that only torch knows; to be run by
-the pip of the environment that runs the program."""
 TORCH_PACKAGES = ("torch", "spandrel", "facexlib")
 AMD_DRIVER = Path("/dev/kfd")
 NVIDIA_LIBRARIES = {"linux": ("libcuda.so.1",), "win32": ("nvcuda.dll",)}
 """What NVIDIA's driver brings: torch's CUDA devices are those that it knows."""
+
+
+def install_torch() -> str:
+    """The command that adds what computes on a GPU, and any network that only torch knows.
+
+    It is to be run in the project's folder, and installs into the environment that runs this.
+    """
+    if importlib.util.find_spec("pip") is None:  # uv makes environments without
+        return "uv pip install -r requirements.txt"
+    python = Path(sys.executable)
+    told = python.relative_to(PROJECT_DIR) if python.is_relative_to(PROJECT_DIR) else "python"
+    return f"{told} -m pip install -r requirements.txt"
 
 
 def has_torch() -> bool:
@@ -39,10 +49,10 @@ def find_device(wanted: str) -> str:
         return "cpu"
     if not has_torch():
         if wanted == "auto":
-            log.warning("gpu_not_used reason=torch_missing remedy=%r", INSTALL_TORCH)
+            log.warning("gpu_not_used reason=torch_missing remedy=%r", install_torch())
             return "cpu"
         raise InvalidSetting(
-            f"The device {wanted} needs torch, which is not installed: {INSTALL_TORCH} adds it."
+            f"The device {wanted} needs torch, which is not installed: {install_torch()} adds it."
         )
     from photoenhance_ui.networks.on_torch.placement import gpus
 

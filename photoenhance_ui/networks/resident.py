@@ -17,7 +17,7 @@ from photoenhance_ui.errors import (
     WeightsError,
 )
 from photoenhance_ui.geometry import GRID_PX
-from photoenhance_ui.networks.devices import INSTALL_TORCH, find_device, has_torch, name_of
+from photoenhance_ui.networks.devices import find_device, has_torch, install_torch, name_of
 from photoenhance_ui.networks.foreign_errors import errors_told
 from photoenhance_ui.networks.interfaces import Backend, Upscaler, Work
 from photoenhance_ui.networks.once import Once
@@ -338,7 +338,7 @@ class Networks:
         log.info("network_loads name=%s", name)
         problem: WeightsError = TorchMissing(
             f"The network {name} is none of those that run without torch, which is not installed "
-            f"in this environment. If torch knows it, {INSTALL_TORCH} adds what runs it."
+            f"in this environment. If torch knows it, {install_torch()} adds what runs it."
         )
         for backend in self._backends():
             try:

@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ def serve(settings: Settings, state: Path) -> int:
             _say(f"PhotoEnhance is ready: open {running.url} in a browser. Ctrl-C stops it.")
             if running.share_url:
                 _say(f"Public link: {running.share_url}")
-            running.blocks.block_thread()
+            _wait(running.blocks)
     except InvalidSetting as error:
         _say(error.sentence)
         return 1
@@ -102,6 +103,16 @@ def _launch(blocks: gr.Blocks, settings: Settings) -> tuple[object, str, str | N
         theme=look.theme(),
         css_paths=[look.STYLESHEET],
     )
+
+
+def _wait(blocks: gr.Blocks) -> None:
+    """Until somebody stops the program.
+
+    Gradio's own way takes five seconds more then: it closes the server before it ends the streams
+    by which it hears that a visitor goes.
+    """
+    while blocks.is_running:
+        time.sleep(0.1)
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:

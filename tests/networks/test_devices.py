@@ -11,10 +11,10 @@ import pytest
 from photoenhance_ui.errors import InvalidSetting
 from photoenhance_ui.networks import devices
 from photoenhance_ui.networks.devices import (
-    INSTALL_TORCH,
     cores,
     find_device,
     has_torch,
+    install_torch,
     may_have_gpu,
     name_of,
 )
@@ -82,14 +82,14 @@ def test_auto_is_the_cpu_without_torch_and_the_log_tells_what_would_use_the_gpu(
 ) -> None:
     with caplog.at_level(logging.WARNING):
         assert find_device("auto") == "cpu"
-    assert INSTALL_TORCH in caplog.text
+    assert install_torch() in caplog.text
 
 
 @pytest.mark.parametrize("wanted", ["cuda", "mps"])
 def test_a_gpu_that_is_asked_for_without_torch_is_refused_with_the_command_that_adds_it(
     wanted: str, no_torch: None
 ) -> None:
-    with pytest.raises(InvalidSetting, match=INSTALL_TORCH) as caught:
+    with pytest.raises(InvalidSetting, match=install_torch()) as caught:
         find_device(wanted)
     assert wanted in caught.value.sentence
 

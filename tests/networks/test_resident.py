@@ -28,7 +28,7 @@ from photoenhance_ui.errors import (
     WeightsDamaged,
 )
 from photoenhance_ui.geometry import Size
-from photoenhance_ui.networks.devices import INSTALL_TORCH
+from photoenhance_ui.networks.devices import install_torch
 from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.networks.likeness import LEAST_MEAN_DB
 from photoenhance_ui.networks.on_openvino.proofs import Proof
@@ -680,9 +680,9 @@ def test_a_network_that_only_torch_may_know_tells_which_command_adds_it(
     facts = networks.facts()
     assert set(facts.upscalers) == {BUILTIN, "mine"}
     assert "file=other.safetensors code=torch_missing" in caplog.text
-    assert INSTALL_TORCH in facts.refused["other"].sentence
+    assert install_torch() in facts.refused["other"].sentence
     choice = networks.choose("other", 2)
-    with pytest.raises(TorchMissing, match=INSTALL_TORCH):
+    with pytest.raises(TorchMissing, match=install_torch()):
         make_plan(Size(9, 9), Request(upscaler="other"), choice, facts)
 
 
@@ -733,7 +733,7 @@ def test_where_torch_is_not_installed_all_but_other_architectures_is_computed(
     assert ended.returncode == 0, ended.stderr
     told = json.loads(ended.stdout)
     assert list(told["refused"]) == ["other"]
-    assert INSTALL_TORCH in told["refused"]["other"]
+    assert install_torch() in told["refused"]["other"]
     assert told["sides"] == {BUILTIN: 32, "mine": 16, "deep": 32}
     assert told["fast"]
 

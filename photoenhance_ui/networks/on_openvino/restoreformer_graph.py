@@ -24,7 +24,8 @@ GROUPS, NORM_EPSILON = 32, 1e-6  # of group norms
 def restoreformer_graph(weights: Weights, depth: Depth) -> ov.Model:
     """(N, 512, 512, 3) levels -> the restored levels, and a total of the values.
 
-    Faces may have any sides that 32 divides. Raises KeyError or ValueError where the weights are
+    Faces may have any sides that 128 divides: where places are no multiple of 16, OpenVINO's group
+    normalization ends the process on processors that are held to AVX2. Raises KeyError or ValueError where the weights are
     another network's.
     """
     layers = CheckedLayers(weights)
