@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -142,15 +141,14 @@ def test_the_page_answers_keeps_files_where_it_is_told_and_ends_in_order(
         httpx.get(url)
 
 
-def test_it_ends_at_once_where_somebody_still_listens(tmp_path: Path) -> None:
+def test_it_ends_in_order_where_somebody_still_listens(tmp_path: Path) -> None:
     log: list[str] = []
     with started(tmp_path) as running:
         listening = gradio_client.Client(address_of(running, log), verbose=False)
         running.send_signal(signal.SIGTERM)
-        began = time.monotonic()
-        running.communicate(timeout=60)
+        rest, _ = running.communicate(timeout=60)
         assert running.returncode == 0
-        assert time.monotonic() - began < 4, "gradio waits five seconds for open connections"
+        assert "Keyboard interruption" not in rest, "gradio's own way, which waits for the client"
         listening.close()
 
 

@@ -25,8 +25,8 @@ def restoreformer_graph(weights: Weights, depth: Depth) -> ov.Model:
     """(N, 512, 512, 3) levels -> the restored levels, and a total of the values.
 
     Faces may have any sides that 128 divides: where places are no multiple of 16, OpenVINO's group
-    normalization ends the process on processors that are held to AVX2. Raises KeyError or ValueError where the weights are
-    another network's.
+    normalization ends the process on processors that are held to AVX2. Raises KeyError or
+    ValueError where the weights are another network's.
     """
     layers = CheckedLayers(weights)
     return restorer_graph(lambda picture: _restoreformer(layers, centred(picture)), depth)
