@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 
 from photoenhance_ui.errors import InvalidSetting
@@ -25,7 +26,9 @@ def install_torch() -> str:
 
     It is to be run in the project's folder, and installs into the environment that runs this.
     """
-    if importlib.util.find_spec("pip") is None:  # uv makes environments without
+    # Asked of what is installed: where setuptools is there too, its hook into the import system
+    # warns when somebody looks for pip's module.
+    if not any(metadata.distributions(name="pip")):  # uv makes environments without
         return "uv pip install -r requirements.txt"
     python = Path(sys.executable)
     told = python.relative_to(PROJECT_DIR) if python.is_relative_to(PROJECT_DIR) else "python"

@@ -336,10 +336,7 @@ class Networks:
             raise NetworkMissing(f"The network {name} is not installed (any more).")
         found = stock.installed[name]
         log.info("network_loads name=%s", name)
-        problem: WeightsError = TorchMissing(
-            f"The network {name} is none of those that run without torch, which is not installed "
-            f"in this environment. If torch knows it, {install_torch()} adds what runs it."
-        )
+        problem: WeightsError | None = None
         for backend in self._backends():
             try:
                 network = backend.load(found, stock.companion(name))
@@ -350,7 +347,10 @@ class Networks:
             else:
                 if network is not None:
                     return _Loaded(found.role, network, backend)
-        raise problem
+        raise problem or TorchMissing(
+            f"The network {name} is none of those that run without torch, which is not installed "
+            f"in this environment. If torch knows it, {install_torch()} adds what runs it."
+        )
 
     def _backends(self) -> Iterator[Backend]:
         """Those that compute on the device, the fastest first; imported when they are asked."""
