@@ -59,7 +59,24 @@ FLAGS: tuple[Flag, ...] = (
          "Port to listen on; 0: GRADIO_SERVER_PORT, else the first free one from 7860 on.",
          lowest=0, highest=65535, page_only=True),
     Flag("share", False, bool, "Ask Gradio for a public link.", page_only=True),
-    Flag("auth", "", str, "USER:PASSWORD that the page asks for.", page_only=True),
+    Flag("auth", "", str,
+         "USER:PASSWORD that the page asks for: one key for all; photos stay each browser's own.",
+         page_only=True),
+    Flag("users", "", str,
+         "File of people who may log in, as `python -m photoenhance_ui users` writes it; photos "
+         "are each person's own.", page_only=True),
+    Flag("allowed_hosts", (), tuple,
+         "Names, with or without a port, by which the server is called beside its own addresses; "
+         "commas between them.", page_only=True),
+    Flag("allowed_origins", (), tuple,
+         "Origins like https://example.org whose pages may use the server; commas between them.",
+         page_only=True),
+    Flag("trusted_proxies", (), tuple,
+         "Addresses of proxies whose X-Forwarded-For and -Proto count; commas between them.",
+         page_only=True),
+    Flag("root_path", "", str,
+         "Path or whole address at which a proxy offers the server; empty: GRADIO_ROOT_PATH.",
+         page_only=True),
     Flag("manage_networks", "auto", str,
          "Who may download networks and bring files on the page; `auto`: everybody where the "
          "server listens on this machine alone, without a public link or a proxy, else nobody.",
@@ -104,6 +121,11 @@ class Settings:
     """0: the first free one from 7860 on."""
     share: bool = False
     auth: str = ""
+    users: str = ""
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    root_path: str = ""
     manage_networks: str = "auto"
     handlers: int = 3
     device: str = "auto"
@@ -180,8 +202,13 @@ def settings_from(
             values[flag.name] = flag.default
     values["host"] = values["host"] or environment.get("GRADIO_SERVER_NAME") or "127.0.0.1"
     values["port"] = values["port"] or _port_of_gradio(environment)
+    values["root_path"] = values["root_path"] or environment.get("GRADIO_ROOT_PATH", "")
     if values["auth"] and not all(values["auth"].partition(":")[::2]):
         raise InvalidSetting("--auth needs the form USER:PASSWORD.")
+    if values["auth"] and values["users"]:
+        raise InvalidSetting("--auth and --users exclude each other.")
+    if any(not origin.startswith(("http://", "https://")) for origin in values["allowed_origins"]):
+        raise InvalidSetting("--allowed-origins needs origins like https://example.org.")
     for name in ("weights_dir", "cache_dir"):
         if values[name].exists() and not values[name].is_dir():
             raise InvalidSetting(f"--{name.replace('_', '-')}: {values[name]} is no folder.")
@@ -229,6 +256,8 @@ def _parsed(flag: Flag, value: Any, source: str) -> Any:
             raise InvalidSetting(f"{source} is no path: {str(value)!r} ({error}).") from error
     if flag.kind is str:
         return str(value)
+    if flag.kind is tuple:
+        return tuple(part.strip() for part in str(value).split(",") if part.strip())
     return _number(flag, value, source)
 
 

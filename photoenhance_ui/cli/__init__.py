@@ -55,6 +55,10 @@ def _run(arguments: Sequence[str] | None) -> int:
                 from photoenhance_ui.cli.models import models
 
                 return models(given, settings)
+            case "users":
+                from photoenhance_ui.cli.users import users
+
+                return users(given)
             case _:
                 from photoenhance_ui.cli.status import status
 

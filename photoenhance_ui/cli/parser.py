@@ -42,6 +42,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_enhance(commands)
     _add_models(commands)
+    _add_users(commands)
     status = commands.add_parser(
         "status", help="show the device and the networks at work", allow_abbrev=False
     )
@@ -122,6 +123,19 @@ def _add_models(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )
     for task in (listing, download, verify):
         _add_settings(task)
+
+
+def _add_users(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "users",
+        help="write a line for the file of --users",
+        description="Prints one line to be added to the file that app.py takes as --users.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "kind", choices=("password", "key"), help="what the person or their script shows"
+    )
+    parser.add_argument("name", metavar="NAME", help="whose it is")
 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:

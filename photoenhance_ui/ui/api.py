@@ -91,7 +91,7 @@ class Endpoints:
 
     async def _filled(self, photos: list[str] | None, wish: Request, request: gr.Request) -> Batch:
         """A new batch that holds the photos; taking files in is work for a thread."""
-        owner = self._service.owners.owner(request.username, None, address_of(request))
+        owner = self._service.caller(request.username, address_of(request))
 
         def fill() -> Batch:
             batch = self._service.new_batch(owner, wish)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from photoenhance_ui.settings import Settings
+from photoenhance_ui.ui.door import is_local
 from photoenhance_ui.ui.service import Service
 from photoenhance_ui.ui.texts import Texts
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host")
 SUFFIXES = (".pth", ".safetensors", ".onnx")
 
@@ -26,8 +26,7 @@ def may_manage(settings: Settings, headers: Mapping[str, str]) -> bool:
     """
     if settings.manage_networks != "auto":
         return settings.manage_networks == "always"
-    is_local = settings.host in LOOPBACK and not settings.share
-    return is_local and not any(name in headers for name in FORWARDED)
+    return is_local(settings) and not any(name in headers for name in FORWARDED)
 
 
 def take_network(service: Service, file: Path, say: Texts) -> str:

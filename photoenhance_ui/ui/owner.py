@@ -1,8 +1,9 @@
-"""Whose photo it is: the logged-in user, else a token of the browser, else the address.
+"""Whose photo it is: a person who logged in, else the browser, by a token that it shows.
 
 A token is ``ID.SIGNATURE``; only this server can make one, and because the secret is kept on
-disk, a browser is still known after a restart. Gradio's session hash is no owner: each call of
-a script has one of its own.
+disk, a browser is still known after a restart. Who shows no token that was made here is a new
+owner, each time: neither an address, which many may share, nor one password for all tells people
+apart. Gradio's session hash is no owner: each call of a script has one of its own.
 """
 
 import hashlib
@@ -54,13 +55,13 @@ class Owners:
         expected = self._signature(identity)
         return bool(dot) and hmac.compare_digest(signature.encode(), expected.encode())
 
-    def owner(self, user: str | None, token: object, address: str | None) -> str:
+    def owner(self, person: str | None, token: object) -> str:
         """The owner's name; the three kinds never meet."""
-        if user:
-            return f"user:{user}"
+        if person:
+            return f"user:{person}"
         if isinstance(token, str) and self.knows(token):
             return f"browser:{token.partition('.')[0]}"
-        return f"address:{address or 'unknown'}"
+        return f"stranger:{secrets.token_hex(16)}"
 
     def _signature(self, identity: str) -> str:
         return hmac.new(self.secret, identity.encode(), hashlib.sha256).hexdigest()

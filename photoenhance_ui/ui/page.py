@@ -18,7 +18,7 @@ from photoenhance_ui.errors import PhotoEnhanceError
 from photoenhance_ui.events import State
 from photoenhance_ui.request import OPTIONS, OutputFormat, Request, preset_options
 from photoenhance_ui.storage import write_zip
-from photoenhance_ui.ui.api import address_of, request_from
+from photoenhance_ui.ui.api import request_from
 from photoenhance_ui.ui.closeup import closeup
 from photoenhance_ui.ui.glimpses import glimpses
 from photoenhance_ui.ui.manage import Refused, may_manage, take_network
@@ -79,7 +79,7 @@ class Page:
         return texts_in(self._languages.get(request.session_hash or "", _accepted(request)))
 
     def _owner(self, token: str | None, request: gr.Request) -> str:
-        return self.service.owners.owner(request.username, token, address_of(request))
+        return self.service.owners.owner(self.service.person(request.username), token)
 
     def _batch(self, token: str | None, request: gr.Request) -> Batch | None:
         return self.service.batches.current(self._owner(token, request))
@@ -118,6 +118,8 @@ class Page:
         paths, say = paths_of(photos), self.say(request)
         if not paths:
             raise self._error("no_photos", request)
+        if not (self.service.person(request.username) or self.service.owners.knows(token)):
+            raise self._error("stranger", request)
         wish = request_from(dict(zip((o.name for o in OPTIONS), options, strict=True)))
         before = self._batch(token, request)
         wish = _as_saved_in(before, wish)

@@ -1,5 +1,6 @@
 """From settings to a page that answers: networks first, then the page, until it is stopped."""
 
+import os
 import signal
 import socket
 import time
@@ -15,6 +16,7 @@ from gradio.utils import get_upload_folder
 from photoenhance_ui.errors import InvalidSetting
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.ui import look
+from photoenhance_ui.ui.door import LOGIN_MESSAGE, Door
 from photoenhance_ui.ui.layout import build_page
 from photoenhance_ui.ui.service import Service, open_service
 
@@ -41,12 +43,16 @@ def serving(settings: Settings, state: Path) -> Iterator[Running]:
     Raises InvalidSetting with a sentence where the port is taken.
     """
     check_port(settings.host, settings.port)
+    os.environ["FORWARDED_ALLOW_IPS"] = ",".join(settings.trusted_proxies)  # uvicorn reads it
+    door = Door.of(settings)
     files = Path(get_upload_folder())
     with open_service(settings, files, state) as service:
         blocks = build_page(service)
         blocks.queue(api_open=False, max_size=MOST_WAITING, default_concurrency_limit=10)
         try:
-            _, local_url, share_url = _launch(blocks, settings)
+            _, local_url, share_url = _launch(blocks, settings, door)
+            if share_url:
+                door.hosts.add_url(share_url)
             yield Running(local_url, share_url, blocks, service)
         finally:
             blocks.close(verbose=False)
@@ -83,13 +89,15 @@ def check_port(host: str, port: int) -> None:
             ) from error
 
 
-def _launch(blocks: gr.Blocks, settings: Settings) -> tuple[object, str, str | None]:
-    user, colon, password = settings.auth.partition(":")
+def _launch(blocks: gr.Blocks, settings: Settings, door: Door) -> tuple[object, str, str | None]:
     return blocks.launch(
         server_name=settings.host,
         server_port=settings.port or None,
         share=settings.share,
-        auth=(user, password) if colon else None,
+        auth=None if door.logins is None else door.logins.check,
+        auth_message=None if door.logins is None else LOGIN_MESSAGE,
+        root_path=settings.root_path,
+        app_kwargs={"lifespan": door.around},
         prevent_thread_lock=True,
         quiet=True,
         show_error=False,

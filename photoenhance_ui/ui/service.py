@@ -45,6 +45,15 @@ class Service:
     batches: Batches = field(default_factory=Batches)
     streams: Streams = field(default_factory=Streams)
 
+    def person(self, user: str | None) -> str | None:
+        """The person who logged in; None where one password is everybody's."""
+        return user if self.settings.users else None
+
+    def caller(self, user: str | None, address: str | None) -> str:
+        """Who shares the device as one where a script calls; no photos are found by it."""
+        person = self.person(user)
+        return f"user:{person}" if person else f"address:{address or 'unknown'}"
+
     def new_batch(self, owner: str, request: Request) -> Batch:
         """A batch with an unguessable folder of its own."""
         folder = self.workspace.new_batch()

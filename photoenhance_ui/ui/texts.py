@@ -168,6 +168,7 @@ _ENGLISH: Mapping[str, str] = MappingProxyType(
         "download.chosen": "Download chosen (ZIP)",
         "nothing_finished": "No photo is finished yet.",
         "gone": "This photo is no longer here. Reload the page.",
+        "stranger": "The server does not know this page any more. Reload it.",
         # Networks
         "networks": "Networks",
         "networks.looking": "Looking through the networks that are installed",
@@ -355,6 +356,7 @@ _CHINESE: Mapping[str, str] = MappingProxyType(
         "download.chosen": "下载所选（ZIP）",
         "nothing_finished": "还没有完成的照片。",
         "gone": "这张照片已不在这里。请重新载入页面。",
+        "stranger": "服务器已不认得此页面。请重新载入。",
         "networks": "网络",
         "networks.looking": "正在检查已安装的网络",
         "networks.label": "正在使用",

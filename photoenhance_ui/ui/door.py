@@ -1,0 +1,111 @@
+"""The checks before Gradio, put together as the settings want them."""
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gradio.routes import App
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from photoenhance_ui.settings import Settings
+from photoenhance_ui.ui.gate import LoginFirst, OwnNamesOnly, OwnPagesOnly, SafeAnswers
+from photoenhance_ui.ui.hosts import Address, Hosts, is_loopback
+from photoenhance_ui.ui.logins import ADDRESS, FREE_TRIES, Logins, logins_of
+from photoenhance_ui.ui.sessions import OwnSessionsOnly
+
+LOGIN_MESSAGE = f"After {FREE_TRIES} wrong passwords, each further try has to wait for a while."
+BEARER = "Bearer "
+
+
+@dataclass(frozen=True)
+class Door:
+    """What a request passes before it reaches Gradio."""
+
+    hosts: Hosts
+    logins: Logins | None
+    embedded: bool
+    """Whether Hugging Face shows the server in a frame of its own page."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Door":
+        """As the settings, or the variables of a Space, want it. Raises InvalidSetting."""
+        is_space = bool(os.environ.get("SPACE_ID"))
+        hosts = Hosts(is_local(settings), origins=settings.allowed_origins)
+        named = (*settings.allowed_hosts, os.environ.get("SPACE_HOST", "") if is_space else "")
+        hosts.named += [address for address in map(Address.of, named) if address is not None]
+        if "://" in settings.root_path:
+            scheme, _, rest = settings.root_path.partition("://")
+            hosts.add_url(f"{scheme}://{rest.partition('/')[0]}")
+        users = Path(settings.users).expanduser() if settings.users else None
+        return cls(hosts, logins_of(settings.auth, users), is_space)
+
+    @asynccontextmanager
+    async def around(self, app: App) -> AsyncIterator[None]:
+        """Stand before everything of the app, Gradio's own checks too, before it first answers."""
+        inner = app.middleware_stack
+        assert inner is not None, "the app is starting, which made it"
+        app.middleware_stack = self.before(inner, app)
+        yield
+
+    def before(self, inner: ASGIApp, app: App) -> ASGIApp:
+        """The checks, in the order in which a request meets them from the outside in."""
+        guarded: ASGIApp = OwnSessionsOnly(inner)
+        if self.logins is not None:
+            guarded = LoginFirst(guarded, lambda cookies: _has_logged_in(app, cookies))
+            guarded = _KeysAsLogins(guarded, app, self.logins)
+        guarded = OwnPagesOnly(guarded, self.hosts, embedded=self.embedded)
+        guarded = OwnNamesOnly(guarded, self.hosts)
+        return SafeAnswers(_told_whence(guarded), self.embedded)
+
+
+def is_local(settings: Settings) -> bool:
+    """Whether only programs on this machine reach the server, a proxy on it among them."""
+    return is_loopback(settings.host.lower()) and not settings.share
+
+
+class _KeysAsLogins:
+    """Lets a script's key count as its person's login."""
+
+    def __init__(self, app: ASGIApp, gradio: App, logins: Logins) -> None:
+        self._app, self._gradio, self._logins = app, gradio, logins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """An ASGI application."""
+        if scope["type"] != "lifespan":
+            given = Headers(scope=scope).get("authorization", "")
+            key = given.removeprefix(BEARER)
+            name = self._logins.name_of_key(key) if given.startswith(BEARER) else None
+            if name is not None:
+                self._gradio.tokens[key] = name
+                scope = _with_cookie(scope, f"{_cookie_name(self._gradio)}={key}")
+        await self._app(scope, receive, send)
+
+
+def _has_logged_in(app: App, cookies: Mapping[str, str]) -> bool:
+    names = (_cookie_name(app), f"access-token-unsecure-{app.cookie_id}")
+    return any(app.tokens.get(cookies.get(name, "")) is not None for name in names)
+
+
+def _cookie_name(app: App) -> str:
+    return f"access-token-{app.cookie_id}"
+
+
+def _with_cookie(scope: Scope, cookie: str) -> Scope:
+    others = [value for name, value in scope["headers"] if name == b"cookie"]
+    kept = [(name, value) for name, value in scope["headers"] if name != b"cookie"]
+    together = b"; ".join((cookie.encode(), *others))
+    return {**scope, "headers": [*kept, (b"cookie", together)]}
+
+
+def _told_whence(app: ASGIApp) -> ASGIApp:
+    """The application, which finds the client's address in ``ADDRESS``."""
+
+    async def told(scope: Scope, receive: Receive, send: Send) -> None:
+        client = scope.get("client")
+        ADDRESS.set(client[0] if client else "")
+        await app(scope, receive, send)
+
+    return told

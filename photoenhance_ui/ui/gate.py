@@ -1,0 +1,209 @@
+"""Who may speak to the server: what stands before Gradio, and sees every request first.
+
+Gradio's own check of origins looks at the Host header to decide whether it runs at all, and lets
+every origin in for every host but three. So it never gets to see an origin: pages of others are
+refused here, and what is left is the server's own page, and scripts, which send no origin.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from photoenhance_ui.ui.hosts import Address, Hosts
+
+HOST_REFUSED = (
+    "This server does not go by that name. Call it by its address, or have it started with "
+    "--allowed-hosts."
+)
+ORIGIN_REFUSED = (
+    "A page of another site may not use this server, unless it was started with --allowed-origins."
+)
+LOGIN_WANTED = "Log in first."
+
+FRAMES_OF_SPACES = ("https://huggingface.co", "https://*.hf.space")
+POLICY = (
+    "default-src 'self'",
+    "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data: blob:",
+    "media-src 'self' data: blob:",
+    "font-src 'self' data:",
+    "worker-src 'self' blob:",
+    "connect-src 'self' data: blob:",
+    "object-src 'none'",
+    "base-uri 'self'",
+    "form-action 'self'",
+)
+"""What the page may load: its own. Gradio writes scripts and styles into its page."""
+POLICY_OF_FILES = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+"""A photo that is opened by itself runs nothing, whatever it holds."""
+FILES = "/gradio_api/file"
+
+OPEN_PATHS = frozenset(
+    f"{path}{slash}"
+    for path in (
+        "/login", "/logout", "/config", "/theme.css", "/favicon.ico", "/robots.txt",
+        "/manifest.json", "/gradio_api/theme.css", "/gradio_api/login_check",
+        "/gradio_api/startup-events",
+    )
+    for slash in ("", "/")
+) | {"/"}  # fmt: skip
+OPEN_FOLDERS = ("/assets/", "/static/", "/svelte/", "/pwa_icon")
+"""What the login page is made of; everything else waits for a login."""
+
+
+class OwnNamesOnly:
+    """Answers what was sent to one of the server's own names; 400 for the rest."""
+
+    def __init__(self, app: ASGIApp, hosts: Hosts) -> None:
+        self._app, self._hosts = app, hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """An ASGI application."""
+        if scope["type"] != "lifespan" and not self._is_own(scope):
+            await _refuse(scope, receive, send, 400, HOST_REFUSED)
+            return
+        await self._app(scope, receive, send)
+
+    def _is_own(self, scope: Scope) -> bool:
+        host = host_of(scope)
+        return host is not None and self._hosts.are_own(host, port_of(scope))
+
+
+class OwnPagesOnly:
+    """Answers the server's own page, scripts, and pages that were named; 403 for the rest.
+
+    Browsers send the origin of a page with whatever changes something, and say of everything else
+    whether another site asks for it (Fetch Metadata, a W3C draft). To follow a link to the server
+    is allowed from everywhere; to show it in a frame where ``embedded``.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Hosts, *, embedded: bool) -> None:
+        self._app, self._hosts, self._embedded = app, hosts, embedded
+        self._cors = CORSMiddleware(
+            _without_origin(app),
+            allow_origins=hosts.origins,
+            allow_methods=("*",),
+            allow_headers=("*",),
+            allow_credentials=True,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """An ASGI application."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+        elif not self._may_speak(scope):
+            await _refuse(scope, receive, send, 403, ORIGIN_REFUSED)
+        elif Headers(scope=scope).get("origin") in self._hosts.origins:
+            await self._cors(scope, receive, send)
+        else:
+            await _without_origin(self._app)(scope, receive, send)
+
+    def _may_speak(self, scope: Scope) -> bool:
+        headers, host = Headers(scope=scope), host_of(scope)
+        origin = headers.get("origin")
+        if origin is not None:
+            return host is not None and self._hosts.may_speak(origin, host, port_of(scope))
+        if headers.get("sec-fetch-site", "none") in ("none", "same-origin"):
+            return True
+        frames = ("document", "iframe", "frame") if self._embedded else ("document",)
+        is_link = headers.get("sec-fetch-mode") == "navigate"
+        return is_link and scope.get("method") == "GET" and headers.get("sec-fetch-dest") in frames
+
+
+class LoginFirst:
+    """Answers who has logged in; others get what the login page is made of, and 401."""
+
+    def __init__(self, app: ASGIApp, is_known: Callable[[Mapping[str, str]], bool]) -> None:
+        """``is_known`` tells from a request's cookies whether its sender has logged in."""
+        self._app, self._is_known = app, is_known
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """An ASGI application."""
+        if scope["type"] == "lifespan" or self._may_pass(scope):
+            await self._app(scope, receive, send)
+        else:
+            await _refuse(scope, receive, send, 401, LOGIN_WANTED)
+
+    def _may_pass(self, scope: Scope) -> bool:
+        path = path_of(scope)
+        if path in OPEN_PATHS or path.startswith(OPEN_FOLDERS):
+            return True
+        return self._is_known(cookies_of(scope))
+
+
+@dataclass(frozen=True)
+class SafeAnswers:
+    """Says with each answer what a browser may do with it."""
+
+    app: ASGIApp
+    embedded: bool
+    """Whether pages of Hugging Face show the server in a frame, and its cookies go along."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """An ASGI application."""
+
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._tell(MutableHeaders(scope=message), path_of(scope))
+            await send(message)
+
+        await self.app(scope, receive, told)
+
+    def _tell(self, headers: MutableHeaders, path: str) -> None:
+        frames = " ".join(("'self'", *(FRAMES_OF_SPACES if self.embedded else ())))
+        policy = POLICY_OF_FILES if path.startswith(FILES) else "; ".join(POLICY)
+        headers["Content-Security-Policy"] = f"{policy}; frame-ancestors {frames}"
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["Referrer-Policy"] = "same-origin"
+        if not self.embedded:
+            headers["X-Frame-Options"] = "SAMEORIGIN"
+            cookies = headers.getlist("set-cookie")
+            del headers["set-cookie"]
+            for cookie in cookies:
+                headers.append("set-cookie", cookie.replace("SameSite=none", "SameSite=lax"))
+
+
+def host_of(scope: Scope) -> Address | None:
+    """What the request calls the server; None where it names nothing, or several hosts."""
+    named = Headers(scope=scope).getlist("host")
+    return Address.of(named[0]) if len(named) == 1 else None
+
+
+def port_of(scope: Scope) -> int:
+    """The port at which the request came in."""
+    server = scope.get("server")
+    return int(server[1] or 0) if server else 0
+
+
+def path_of(scope: Scope) -> str:
+    """The path of a request below the folder at which a proxy offers the server."""
+    path, root = str(scope.get("path", "")), str(scope.get("root_path", "")).rstrip("/")
+    return path[len(root) :] if root and path.startswith(f"{root}/") else path
+
+
+def cookies_of(scope: Scope) -> dict[str, str]:
+    """The request's cookies by name."""
+    return HTTPConnection(scope).cookies
+
+
+def _without_origin(app: ASGIApp) -> ASGIApp:
+    """The application, never told of an origin: that was looked at."""
+
+    async def passed_on(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(name, value) for name, value in scope["headers"] if name != b"origin"]
+        await app({**scope, "headers": headers}, receive, send)
+
+    return passed_on
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, sentence: str) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008, "reason": sentence})
+        return
+    await JSONResponse({"detail": sentence}, status)(scope, receive, send)

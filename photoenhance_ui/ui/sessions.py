@@ -1,0 +1,134 @@
+"""Whose session it is: Gradio's session hash is a name, and not a secret.
+
+Whoever knows another's hash could read what its handlers answer, end its batch by cutting its
+heartbeat, or ask in its name. So the first who uses a hash has it: the browser, or client, that
+shows the same cookie; where there are no cookies, the same login from the same address.
+"""
+
+import hashlib
+import json
+import secrets
+import threading
+from collections import OrderedDict
+from typing import Any
+from urllib.parse import parse_qs
+
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from photoenhance_ui.ui.gate import cookies_of, path_of
+
+VISITOR_COOKIE = "photoenhance-visitor"
+MOST_SESSIONS = 10_000
+MOST_BODY_BYTES = 4_000_000
+"""Of what is asked for as JSON: 200 photos are 60 kB."""
+NOT_YOURS = "This session is somebody else's."
+TOO_LONG = f"What is asked for is longer than {MOST_BODY_BYTES} bytes."
+
+HEARTBEAT, STREAM = "/gradio_api/heartbeat/", "/gradio_api/queue/data"
+ASKING = ("/gradio_api/queue/join", "/gradio_api/call/", "/gradio_api/cancel", "/gradio_api/run/")
+"""Below these a body in JSON may name a session."""
+
+
+class OwnSessionsOnly:
+    """Passes on what names no session, or the sender's own; 403 for the rest."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._visitors: OrderedDict[str, str] = OrderedDict()
+        self._lock = threading.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """An ASGI application."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path = path_of(scope)
+        if scope["method"] == "POST" and path.startswith(ASKING):
+            body = await _body(receive)
+            if body is None:
+                await JSONResponse({"detail": TOO_LONG}, 413)(scope, receive, send)
+                return
+            session, receive = _session_in(body), _again(body, receive)
+        else:
+            session = _session_of(path, scope["query_string"])
+        visitor = cookies_of(scope).get(VISITOR_COOKIE)
+        if session and not self._is_of(session, _identity(visitor, scope)):
+            await JSONResponse({"detail": NOT_YOURS}, 403)(scope, receive, send)
+            return
+        if visitor is None and path in ("/", "/config"):
+            send = _with_cookie(send)
+        await self._app(scope, receive, send)
+
+    def _is_of(self, session: str, identity: str) -> bool:
+        """Whether the session is this one's, which it becomes where it is nobody's yet."""
+        with self._lock:
+            owner = self._visitors.setdefault(session, identity)
+            self._visitors.move_to_end(session)
+            while len(self._visitors) > MOST_SESSIONS:
+                self._visitors.popitem(last=False)
+        return owner == identity
+
+
+def _identity(visitor: str | None, scope: Scope) -> str:
+    """Who asks: never kept in clear, and short whatever was sent."""
+    client = scope.get("client")
+    told = f"visitor:{visitor}" if visitor else f"address:{client[0] if client else ''}"
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+def _session_of(path: str, query: bytes) -> str | None:
+    if path.startswith(HEARTBEAT):
+        return path.removeprefix(HEARTBEAT).strip("/")
+    if path.rstrip("/") == STREAM:
+        return next(iter(parse_qs(query.decode("latin-1")).get("session_hash", ())), None)
+    return None
+
+
+def _session_in(body: bytes) -> str | None:
+    try:
+        asked: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        return None  # Gradio says what is wrong with it
+    session = asked.get("session_hash") if isinstance(asked, dict) else None
+    return session if isinstance(session, str) else None
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The whole body of a request; None where it is too long."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return bytes(body)
+        body += message.get("body", b"")
+        if len(body) > MOST_BODY_BYTES:
+            return None
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """The request's messages with a body that was read already."""
+    told = False
+
+    async def messages() -> Message:
+        nonlocal told
+        if told:
+            return await receive()
+        told = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return messages
+
+
+def _with_cookie(send: Send) -> Send:
+    cookie = f"{VISITOR_COOKIE}={secrets.token_urlsafe(16)}; Path=/; HttpOnly; SameSite=lax"
+    header = (b"set-cookie", cookie.encode())
+
+    async def told(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], header]
+        await send(message)
+
+    return told

@@ -1,0 +1,181 @@
+"""Who may speak to a real server, and what it says with its answers."""
+
+import http.client
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from photoenhance_ui.ui.server import Running
+from tests.conftest import PhotoMaker
+from tests.hooked import HookedNetworks
+from tests.served import Served, serving_on
+
+ALBUM = "https://album.test"
+
+
+@pytest.fixture(scope="module")
+def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server that a proxy offers as https://photos.test/pe, and whose pages an album uses."""
+    given: Any = {"root_path": "https://photos.test/pe", "allowed_origins": ALBUM}
+    with serving_on(HookedNetworks, tmp_path_factory.mktemp("proxied"), **given) as (running, _):
+        yield running
+
+
+def port(served: Served) -> int:
+    return httpx.URL(served.url).port or 80
+
+
+@pytest.mark.parametrize("name", ["evil.test", "x.localhost", "localhost.", "127.0.0.1.evil.test"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "config"), ("POST", "gradio_api/upload"), ("GET", "gradio_api/queue/data"),
+        ("POST", "gradio_api/queue/join"), ("GET", ""), ("GET", "theme.css"),
+    ],
+)  # fmt: skip
+def test_what_was_sent_to_another_name_is_refused(
+    served: Served, name: str, method: str, path: str
+) -> None:
+    headers = {"Host": f"{name}:{port(served)}"}
+    answer = httpx.request(method, served.url + path, headers=headers)
+    assert answer.status_code == 400
+    assert "--allowed-hosts" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("names", [[], ["localhost", "127.0.0.1"]])
+def test_no_name_and_two_names_are_refused(served: Served, names: list[str]) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port(served), timeout=20)
+    connection.putrequest("GET", "/config", skip_host=True)
+    for name in names:
+        connection.putheader("Host", f"{name}:{port(served)}")
+    connection.endheaders()
+    assert connection.getresponse().status == 400
+    connection.close()
+
+
+@pytest.mark.parametrize("origin", ["http://evil.test", "null", "http://localhost:1", "file://"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "config"), ("POST", "gradio_api/upload"), ("POST", "gradio_api/call/enhance"),
+        ("POST", "gradio_api/cancel"), ("OPTIONS", "gradio_api/upload"), ("GET", ""),
+    ],
+)  # fmt: skip
+def test_a_page_of_another_site_is_refused_and_reads_nothing(
+    served: Served, origin: str, method: str, path: str
+) -> None:
+    headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    answer = httpx.request(method, served.url + path, headers=headers)
+    assert answer.status_code == 403
+    assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_what_another_site_loads_without_telling_its_origin_is_refused(
+    served: Served, site: str
+) -> None:
+    image = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
+    link = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    assert httpx.get(f"{served.url}config", headers=image).status_code == 403
+    assert httpx.get(served.url, headers=link | {"Sec-Fetch-Dest": "iframe"}).status_code == 403
+    assert httpx.post(f"{served.url}login", headers=link).status_code == 403
+    assert httpx.get(served.url, headers=link).status_code == 200, "a link may be followed"
+
+
+def test_the_page_itself_and_scripts_are_answered(served: Served) -> None:
+    origin = served.url.rstrip("/")
+    for headers in ({}, {"Origin": origin}, {"Sec-Fetch-Site": "same-origin"}):
+        answer = httpx.get(f"{served.url}config", headers=headers)
+        assert answer.status_code == 200
+        assert "access-control-allow-origin" not in answer.headers
+
+
+def test_a_page_that_was_named_may_ask_and_read(proxied: Running) -> None:
+    answer = httpx.get(f"{proxied.url}config", headers={"Origin": ALBUM})
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] == ALBUM
+    asked = {"Origin": ALBUM, "Access-Control-Request-Method": "POST"}
+    may = httpx.options(f"{proxied.url}gradio_api/upload", headers=asked)
+    assert may.status_code == 200
+    assert may.headers["access-control-allow-origin"] == ALBUM
+
+
+def test_behind_a_proxy_it_goes_by_the_proxys_name(proxied: Running) -> None:
+    headers = {"Host": "photos.test", "Origin": "https://photos.test"}
+    answer = httpx.get(f"{proxied.url}config", headers=headers)
+    assert answer.status_code == 200
+    assert answer.json()["root"] == "https://photos.test/pe"
+
+
+def test_each_answer_says_what_a_browser_may_do_with_it(
+    served: Served, photo_file: PhotoMaker
+) -> None:
+    with photo_file().open("rb") as photo:
+        uploaded = httpx.post(f"{served.url}gradio_api/upload", files={"files": photo}).json()[0]
+    for path in ("", "config", "theme.css", "nowhere", f"gradio_api/file={uploaded}"):
+        headers = httpx.get(served.url + path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "same-origin"
+        assert "frame-ancestors 'self'" in headers["content-security-policy"]
+    assert "sandbox" in headers["content-security-policy"], "a photo runs nothing"
+
+
+def test_cookies_do_not_go_along_from_other_sites(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login = {"username": "me", "password": "correct horse"}
+    with serving_on(HookedNetworks, tmp_path, auth="me:correct horse") as (running, _):
+        answer = httpx.post(f"{running.url}login", data=login)
+    assert answer.status_code == 200
+    cookies = answer.headers.get_list("set-cookie")
+    assert len(cookies) >= 2
+    assert not [cookie for cookie in cookies if "samesite=none" in cookie.lower()]
+
+
+def test_in_a_space_hugging_face_may_show_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPACE_ID", "somebody/photos")
+    monkeypatch.setenv("SPACE_HOST", "somebody-photos.hf.space")
+    frame = {
+        "Sec-Fetch-Site": "cross-site",
+        "Sec-Fetch-Mode": "navigate",
+        "Sec-Fetch-Dest": "iframe",
+    }
+    with serving_on(HookedNetworks, tmp_path) as (running, _):
+        answer = httpx.get(running.url, headers={"Host": "somebody-photos.hf.space", **frame})
+    assert answer.status_code == 200
+    assert "https://huggingface.co" in answer.headers["content-security-policy"]
+    assert "x-frame-options" not in answer.headers
+
+
+# Sessions
+
+
+def test_a_session_is_its_first_visitors(served: Served) -> None:
+    mine, other = httpx.Client(base_url=served.url), httpx.Client(base_url=served.url)
+    for visitor in (mine, other):
+        visitor.get("/")
+        assert visitor.cookies
+    join = {"data": [], "fn_index": 0, "session_hash": "mine"}
+    mine.post("/gradio_api/queue/join", json=join)
+    for asked in (
+        other.post("/gradio_api/queue/join", json=join),
+        other.post("/gradio_api/cancel", json={**join, "event_id": "x"}),
+        other.get("/gradio_api/queue/data", params={"session_hash": "mine"}),
+        other.get("/gradio_api/heartbeat/mine"),
+        httpx.get(f"{served.url}gradio_api/heartbeat/mine"),
+    ):
+        assert asked.status_code == 403
+        assert asked.json()["detail"] == "This session is somebody else's."
+    assert mine.post("/gradio_api/cancel", json={**join, "event_id": "x"}).status_code == 200
+
+
+def test_a_body_that_is_too_long_is_not_read(served: Served) -> None:
+    body = json.dumps({"data": ["x" * 5_000_000]})
+    answer = httpx.post(f"{served.url}gradio_api/call/enhance", content=body)
+    assert answer.status_code == 413
