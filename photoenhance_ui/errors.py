@@ -7,6 +7,7 @@ The tree::
     │   ├── PhotoMissing             photo_missing
     │   ├── PhotoEmpty               photo_empty
     │   ├── FileTooLarge             file_too_large
+    │   ├── SideFile                 side_file
     │   ├── NotAPhoto                not_a_photo
     │   ├── PhotoDamaged             photo_damaged
     │   ├── TooManyPixels            too_many_pixels
@@ -67,6 +68,12 @@ class FileTooLarge(PhotoRefused):
     """The file holds more bytes than the limit."""
 
     code = "file_too_large"
+
+
+class SideFile(PhotoRefused):
+    """By its name it is what a system writes beside photos."""
+
+    code = "side_file"
 
 
 class NotAPhoto(PhotoRefused):

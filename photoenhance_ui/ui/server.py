@@ -98,6 +98,7 @@ def _launch(blocks: gr.Blocks, settings: Settings) -> tuple[object, str, str | N
         enable_monitoring=False,
         ssr_mode=False,
         strict_cors=True,
+        allowed_paths=[get_upload_folder()],  # else it refuses names that begin with a dot
         footer_links=["api"],
         favicon_path=look.LOGO,
         theme=look.theme(),
