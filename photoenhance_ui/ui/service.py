@@ -13,6 +13,7 @@ from photoenhance_ui.batch import Batch, Batches
 from photoenhance_ui.doors import models_report, status_report
 from photoenhance_ui.downloads import Downloads
 from photoenhance_ui.engine import Engine, open_engine
+from photoenhance_ui.errors import trace_of
 from photoenhance_ui.journal import Journal, Journals
 from photoenhance_ui.kept import KeptParts
 from photoenhance_ui.request import Request
@@ -141,8 +142,8 @@ def _janitor(service: Service, files: Path) -> Iterator[None]:
         while True:
             try:
                 sweep(service, files)
-            except OSError:
-                log.exception("sweep_failed")
+            except OSError as error:
+                log.error("sweep_failed %s", trace_of(error))
             if closing.wait(SWEEP_EVERY_S):
                 return
 
