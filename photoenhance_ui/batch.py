@@ -30,6 +30,7 @@ from photoenhance_ui.enhancer import Enhanced
 from photoenhance_ui.errors import (
     PhotoMissing,
     PhotoRefused,
+    SideFile,
     TooManyPhotos,
     as_photoenhance_error,
 )
@@ -53,6 +54,7 @@ from photoenhance_ui.events import (
 from photoenhance_ui.geometry import Region, Size
 from photoenhance_ui.journal import Journal, JournalPhoto, Record
 from photoenhance_ui.kept import KeptFace, KeptParts
+from photoenhance_ui.names import is_side_file, plain_name
 from photoenhance_ui.photo import Photo
 from photoenhance_ui.plan import Choice, choose_networks, operations
 from photoenhance_ui.request import Faces, OutputFormat, Request
@@ -241,7 +243,7 @@ class Batch:
 
     def add(self, path: Path, name: str | None = None) -> str:
         """Take one more photo in, and give its id. A refused one fails when the batch runs."""
-        photo_id, name = uuid.uuid4().hex, name or path.name
+        photo_id, name = uuid.uuid4().hex, plain_name(name or path.name)
         entry = _Entry(photo_id, name, Row(name, stage=Stage.WAITING))
         with self._lock:
             is_one_too_many = len(self._entries) >= self._settings.max_photos
@@ -253,6 +255,8 @@ class Batch:
                     f"A batch takes {self._settings.max_photos} photos. "
                     "Enhance this one in the next batch."
                 )
+            if is_side_file(name):
+                raise SideFile("macOS and Windows write files of such names; this is no photo.")
             check_bytes(path, self._limits)
             entry.original = self.shelf.take(photo_id, path)
         except Exception as error:  # noqa: BLE001 - one odd file never refuses the others

@@ -188,6 +188,11 @@ def by_name(name: str) -> WeightFile:
     return _BY_NAME[name]
 
 
+def logged_name(name: str) -> str:
+    """What the log calls a network: a person's own name for a file is nobody else's business."""
+    return name if name in _BY_NAME or name == "builtin" else "own"
+
+
 def default_downloads(device: str) -> tuple[WeightFile, ...]:
     """What ``auto`` wants on this device ("cpu", "cuda", "mps"), smallest gain of time first."""
     names = _EVERY_DEVICE if device == "cpu" else (*_EVERY_DEVICE, *_GPU_TOO)

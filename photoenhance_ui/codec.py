@@ -42,6 +42,7 @@ from photoenhance_ui.metadata import (
     srgb_profile,
     without_orientation,
 )
+from photoenhance_ui.names import plain_name
 from photoenhance_ui.photo import Metadata, Photo, Pixels, white_of
 from photoenhance_ui.request import OutputFormat
 from photoenhance_ui.settings import Settings
@@ -369,7 +370,7 @@ def result_suffix(path: Path, output_format: OutputFormat) -> str | None:
 def safe_name(stem: str, suffix: str) -> str:
     """A file name of at most 255 bytes, with no part that a system reads as more than a name."""
     whole = stem.encode("utf-8", errors="replace").decode("utf-8")  # a lone surrogate becomes "?"
-    plain = re.sub(r'[\x00-\x1f\x7f/\\:*?"<>|]', "_", whole).strip(". ") or "photo"
+    plain = re.sub(r'[/\\:*?"<>|]', "_", plain_name(whole)).strip(". ") or "photo"
     encoded = plain.encode("utf-8")
     kept = encoded[: LONGEST_NAME_BYTES - len(suffix.encode())]
     ending = next((e.encode() for e in KEPT_ENDINGS if plain.endswith(e)), b"")

@@ -19,7 +19,13 @@ import httpx
 from filelock import FileLock, Timeout
 
 from photoenhance_ui.catalogue import WeightFile
-from photoenhance_ui.errors import DiskFull, DownloadFailed, WeightsError, as_photoenhance_error
+from photoenhance_ui.errors import (
+    DiskFull,
+    DownloadFailed,
+    WeightsError,
+    as_photoenhance_error,
+    trace_of,
+)
 from photoenhance_ui.weights import matches
 
 log = logging.getLogger(__name__)
@@ -324,8 +330,8 @@ class Downloads:
             self._set(file.name, phase=DownloadPhase.FAILED, reason=error.sentence)
         except Stopped:
             raise
-        except Exception as error:
-            log.exception("download_failed file=%s", file.file)
+        except Exception as error:  # noqa: BLE001 - the others are still fetched
+            log.error("download_failed file=%s %s", file.file, trace_of(error))
             reason = f"{file.file} could not be put to use ({type(error).__name__})."
             self._set(file.name, phase=DownloadPhase.FAILED, reason=reason)
         else:

@@ -18,10 +18,10 @@ from queue import SimpleQueue
 from typing import Any, cast
 
 from photoenhance_ui import enhancer, weights
-from photoenhance_ui.catalogue import Role
+from photoenhance_ui.catalogue import Role, logged_name
 from photoenhance_ui.drafts import draft_plan, is_cheap
 from photoenhance_ui.enhancer import Enhanced, shrunk
-from photoenhance_ui.errors import EngineStopped, MemoryExhausted
+from photoenhance_ui.errors import EngineStopped, MemoryExhausted, trace_of
 from photoenhance_ui.events import (
     Cancelled,
     DraftRendered,
@@ -245,8 +245,8 @@ class Engine:
         """Take stock of the network files; then make what ``auto`` takes ready, for a page."""
         try:
             self._take_stock(loads=False)
-        except Exception:  # without files there is still resampling
-            log.exception("networks_not_looked_through")
+        except Exception as error:  # noqa: BLE001 - without files there is still resampling
+            log.error("networks_not_looked_through %s", trace_of(error))
         finally:
             self._known.set()
         give_back_freed()
@@ -265,8 +265,8 @@ class Engine:
                 self._aside.submit(self._confirm)
         except EngineStopped:
             return
-        except Exception:  # the first photo meets it again
-            log.exception("networks_not_made_ready")
+        except Exception as error:  # noqa: BLE001 - the first photo meets it again
+            log.error("networks_not_made_ready %s", trace_of(error))
         give_back_freed()
 
     def _confirm(self) -> None:
@@ -279,8 +279,8 @@ class Engine:
             self._networks.confirm()
         except EngineStopped:
             return
-        except Exception:  # what came with the network stays
-            log.exception("fast_forms_not_confirmed")
+        except Exception as error:  # noqa: BLE001 - what came with the network stays
+            log.error("fast_forms_not_confirmed %s", trace_of(error))
         give_back_freed()
 
     def _accept(self, job: _Job) -> None:
@@ -400,7 +400,8 @@ class Engine:
             except _TilesTooLarge as error:
                 if not self._tiles.lower(plan, self._networks.facts()):
                     raise error.cause from None
-                log.warning("tiles_lowered job=%s upscaler=%s", job.id, plan.upscaler)
+                upscaler = logged_name(str(plan.upscaler))
+                log.warning("tiles_lowered job=%s upscaler=%s", job.id, upscaler)
             drafts = False  # it was made, or could not be
 
     def _plan(self, job: _Job) -> Plan:

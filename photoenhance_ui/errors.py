@@ -7,6 +7,7 @@ The tree::
     │   ├── PhotoMissing             photo_missing
     │   ├── PhotoEmpty               photo_empty
     │   ├── FileTooLarge             file_too_large
+    │   ├── SideFile                 side_file
     │   ├── NotAPhoto                not_a_photo
     │   ├── PhotoDamaged             photo_damaged
     │   ├── TooManyPixels            too_many_pixels
@@ -31,6 +32,8 @@ Codes are part of the report and never change; sentences may.
 """
 
 import errno
+import traceback
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -67,6 +70,12 @@ class FileTooLarge(PhotoRefused):
     """The file holds more bytes than the limit."""
 
     code = "file_too_large"
+
+
+class SideFile(PhotoRefused):
+    """By its name it is what a system writes beside photos."""
+
+    code = "side_file"
 
 
 class NotAPhoto(PhotoRefused):
@@ -174,9 +183,18 @@ class EngineStopped(WorkFailed):
 
 
 class UnexpectedFailure(WorkFailed):
-    """Anything that nobody foresaw; the log holds the traceback."""
+    """Anything that nobody foresaw; the log tells where it arose."""
 
     code = "unexpected"
+
+
+def trace_of(error: BaseException) -> str:
+    """Where an error and its causes arose, for the log; none of their words, which tell names."""
+    frames = traceback.extract_tb(error.__traceback__)
+    steps = " ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
+    before = error.__cause__ or error.__context__
+    told = f"{type(error).__name__} [{steps}]"
+    return told if before is None else f"{told} after {trace_of(before)}"
 
 
 def as_photoenhance_error(error: BaseException) -> PhotoEnhanceError:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from photoenhance_ui.errors import UnexpectedFailure, as_photoenhance_error
+from photoenhance_ui.errors import UnexpectedFailure, as_photoenhance_error, trace_of
 from photoenhance_ui.geometry import Size
 from photoenhance_ui.photo import Photo
 
@@ -220,12 +220,10 @@ def row_after(row: Row, event: Event) -> Row:
 
 
 def failed_by(error: BaseException, log: logging.Logger, subject: str) -> Failed:
-    """The event for ``error``; the log gets a traceback where nobody foresaw it."""
+    """The event for ``error``; the log tells where it arose where nobody foresaw it."""
     failure = as_photoenhance_error(error)
-    foreseen = not isinstance(failure, UnexpectedFailure)
-    log.log(
-        logging.INFO if foreseen else logging.ERROR,
-        "photo_failed %s code=%s", subject, failure.code,
-        exc_info=None if foreseen else error,
-    )  # fmt: skip
+    if isinstance(failure, UnexpectedFailure):
+        log.error("photo_failed %s code=%s %s", subject, failure.code, trace_of(error))
+    else:
+        log.info("photo_failed %s code=%s", subject, failure.code)
     return Failed(failure.code, failure.sentence)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from photoenhance_ui.catalogue import Role
+from photoenhance_ui.catalogue import Role, logged_name
 from photoenhance_ui.errors import MemoryExhausted
 from photoenhance_ui.memory import AtOnce
 from photoenhance_ui.networks.interfaces import Work
@@ -247,7 +247,7 @@ class Lane:
                 return [Answer(error=error)]
             if isinstance(error, MemoryExhausted | MemoryError):
                 self._at_once.lower(network)
-            log.info("batch_failed network=%s pictures=%d", network, pictures)
+            log.info("batch_failed network=%s pictures=%d", logged_name(network), pictures)
             return None
 
 

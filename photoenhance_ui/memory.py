@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from photoenhance_ui.catalogue import CATALOGUE, Architecture, Role
+from photoenhance_ui.catalogue import CATALOGUE, Architecture, Role, logged_name
 from photoenhance_ui.geometry import Tile, even_tiles_of
 from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.plan import BUILTIN, EngineFacts, Plan, UpscalerFacts, tile_px_for
@@ -101,7 +101,7 @@ class AtOnce:
     def lower(self, network: str) -> None:
         """Memory ran out over several pictures: from now on one by one."""
         self._singly.add(network)
-        log.warning("batches_lowered network=%s", network)
+        log.warning("batches_lowered network=%s", logged_name(network))
 
     def fitted(self, plan: Plan) -> Plan:
         """The plan with batches that there is memory for, so that a cancel waits for no more."""

@@ -6,13 +6,14 @@ so one that runs for days loses neither an upload nor a result. On the command l
 where they are and results go where the person said.
 """
 
+import hashlib
 import logging
 import os
 import shutil
 import time
 import uuid
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,9 @@ from typing import Protocol
 log = logging.getLogger(__name__)
 
 ENDED_MARK = "ended"
+ZIP_NAME = "photos_enhanced.zip"
+ZIPS_KEPT, ZIP_HOURS = 10, 0.5
+"""As many ZIPs as a batch keeps, for so long: who was given one begins to fetch it at once."""
 ABANDONED_HOURS = 7 * 24.0
 """A folder without a mark was never started, runs elsewhere, or belongs to a server that died."""
 
@@ -95,6 +99,23 @@ class BatchFolder:
         """A folder of the photo's own, so that equal names never meet."""
         return Place(self.folder / "out" / photo_id, result_stem(name))
 
+    def zipped(self, paths: Sequence[Path]) -> Path:
+        """Files of the batch in one ZIP, which is there until others have had time to be fetched.
+
+        One that holds the same files is given again.
+        """
+        zips = self.folder / "zip"
+        folder = zips / _fingerprint(paths)
+        folder.mkdir(parents=True, exist_ok=True)
+        os.utime(folder)  # the newest, so that nobody removes it
+        target = folder / ZIP_NAME
+        if not target.exists():
+            write_zip(paths, target)
+        for number, (hours, made) in enumerate(sorted(_ages_in(zips))):
+            if number >= ZIPS_KEPT or hours > ZIP_HOURS:
+                shutil.rmtree(made, ignore_errors=True)
+        return target
+
     def exists(self) -> bool:
         """False once the folder was removed by its age."""
         return self.folder.is_dir()
@@ -152,6 +173,12 @@ class Workspace:
         return removed
 
 
+def _fingerprint(paths: Sequence[Path]) -> str:
+    """The same for the same files, unless one was written anew."""
+    told = [(str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in paths]
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:32]
+
+
 def _outlived(folder: Path, keep_hours: float) -> bool:
     mark = folder / ENDED_MARK
     if mark.exists():
@@ -168,15 +195,23 @@ def _hours_since(path: Path) -> float:
     return (time.time() - path.stat().st_mtime) / 3600
 
 
-def sweep_uploads(folder: Path, keep_hours: float, spare: Path) -> int:
+def _ages_in(folder: Path) -> Iterator[tuple[float, Path]]:
+    """How many hours old each thing in a folder is from which others may remove."""
+    for path in folder.iterdir():
+        with suppress(FileNotFoundError):
+            yield _hours_since(path), path
+
+
+def sweep_uploads(folder: Path, keep_hours: float, spare: Collection[Path]) -> int:
     """Remove uploaded files that nobody started for ``keep_hours``; gives how many.
 
-    ``spare`` is the workspace inside ``folder``. A batch holds its own link to each of its
-    inputs, so an upload that goes takes nothing from a batch.
+    ``spare`` are the folders inside ``folder`` that hold no uploads. A batch holds its own link to
+    each of its inputs, so an upload that goes takes nothing from a batch.
     """
     removed = 0
     for path in _files(folder):
-        if not path.is_relative_to(spare) and _hours_since(path) > keep_hours:
+        is_upload = not any(path.is_relative_to(other) for other in spare)
+        if is_upload and _hours_since(path) > keep_hours:
             path.unlink(missing_ok=True)
             removed += 1
     return removed

@@ -6,7 +6,7 @@ it). How missing ones arrive: downloads.py.
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +31,11 @@ class Installed:
     known: WeightFile | None = None
     warning: str | None = None
     """What every report that used the file must say."""
+
+    @property
+    def logged_file(self) -> str:
+        """What the log calls the file."""
+        return "own" if self.known is None else self.known.file
 
     @property
     def role(self) -> Role:
@@ -65,17 +70,32 @@ def take_stock(settings: Settings) -> Inventory:
         inventory.installed[BUILTIN] = Installed(BUILTIN, BUILTIN_FILE)
     for path in sorted(settings.weights_dir.glob("[!.]*")):
         known = _KNOWN_FILES.get(path.name)
-        own = path.suffix.lower() in OWN_SUFFIXES and path.resolve() != BUILTIN_FILE
-        if not path.is_file() or not (known or own):
-            continue
         try:
-            found = _own(path, inventory) if known is None else _checked(path, known, settings)
+            found = look_at(path, settings, inventory.installed)
         except WeightsError as error:
-            log.warning("weights_refused file=%s code=%s", ascii(path.name)[1:-1], error.code)
+            told = "own" if known is None else known.file
+            log.warning("weights_refused file=%s code=%s", told, error.code)
             inventory.refused[path.name if known is None else known.name] = error
         else:
-            inventory.installed[found.name] = found
+            if found is not None:
+                inventory.installed[found.name] = found
     return inventory
+
+
+def look_at(path: Path, settings: Settings, taken: Container[str] = ()) -> Installed | None:
+    """As what a file may be loaded; None where its name is that of no network.
+
+    ``taken`` are names that it cannot have. Raises WeightsError; what is no file is never opened,
+    as a pipe would be waited for, and a device never ends.
+    """
+    known = _KNOWN_FILES.get(path.name)
+    if known is None and path.suffix.lower() not in OWN_SUFFIXES:
+        return None
+    if not _is_file(path):
+        raise WeightsDamaged("A folder, a pipe or a broken link is no network. Take it away.")
+    if known is not None:
+        return _checked(path, known, settings)
+    return None if _is_builtin(path) else _own(path, taken)
 
 
 def installed(settings: Settings) -> dict[str, Installed]:
@@ -88,11 +108,22 @@ def files_to_fetch(settings: Settings, device: str, here: Inventory) -> tuple[We
     return () if settings.offline else here.missing(default_downloads(device))
 
 
-def _own(path: Path, inventory: Inventory) -> Installed:
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # nobody may look
+        return False
+
+
+def _is_builtin(path: Path) -> bool:
+    return BUILTIN_FILE.is_file() and path.samefile(BUILTIN_FILE)
+
+
+def _own(path: Path, taken: Container[str]) -> Installed:
     """A person's own file, chosen by its stem; its bytes are judged when it is loaded."""
     if not path.stem.isprintable():  # or not even text, where the system's names are bytes
         raise WeightsUntrusted("A file whose name cannot be printed is not used. Rename the file.")
-    if path.stem in _RESERVED_NAMES or path.stem in inventory.installed:
+    if path.stem in _RESERVED_NAMES or path.stem in taken:
         raise WeightsUntrusted(
             f"{path.name} cannot be chosen, because the name {path.stem!r} is taken. "
             "Rename the file."

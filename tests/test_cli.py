@@ -85,12 +85,13 @@ def test_what_is_given_twice_is_taken_once(tmp_path: Path) -> None:
 
 
 def test_folders_are_searched_for_photos_and_files_are_taken_as_they_are(tmp_path: Path) -> None:
-    photos = put(tmp_path / "photos", "a.jpg", "B.JPG", ".hidden.jpg", ".cache/c.jpg")
+    photos = put(tmp_path / "photos", "a.jpg", "B.JPG", ".hidden.jpg", "._a.jpg", ".cache/c.jpg")
+    (photos / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
     (photos / "notes.txt").write_text("notes")
     (photos / "photo").write_bytes((photos / "a.jpg").read_bytes())
     found = inputs_of(tmp_path / "out", photos, recursive=True)
-    assert [job.source.name for job in found] == ["B.JPG", "a.jpg"]
-    assert found.left_out == 2
+    assert [job.source.name for job in found] == [".hidden.jpg", "B.JPG", "a.jpg"]
+    assert found.left_out == 4
     named = inputs_of(tmp_path / "out", photos / "notes.txt", photos / "photo")
     assert [job.source.name for job in named] == ["notes.txt", "photo"]
 

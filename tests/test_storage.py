@@ -2,11 +2,19 @@ import os
 import shutil
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from photoenhance_ui.storage import Workspace, sweep_uploads, unique_name, write_zip
+from photoenhance_ui.storage import (
+    ZIPS_KEPT,
+    BatchFolder,
+    Workspace,
+    sweep_uploads,
+    unique_name,
+    write_zip,
+)
 
 
 def make_old(path: Path, hours: float) -> None:
@@ -101,7 +109,7 @@ def test_old_uploads_go_and_batches_stay(tmp_path: Path) -> None:
     upload.write_bytes(b"pixels")
     taken = batch.take("1", upload)
     make_old(tmp_path, hours=48)
-    assert sweep_uploads(tmp_path, keep_hours=24, spare=workspace.root) == 1
+    assert sweep_uploads(tmp_path, keep_hours=24, spare=[workspace.root]) == 1
     assert not upload.exists()
     assert taken.exists()
 
@@ -128,3 +136,47 @@ def test_a_zip_that_cannot_be_finished_is_not_left_behind(tmp_path: Path) -> Non
 def test_unique_names_without_a_suffix() -> None:
     taken: set[str] = set()
     assert [unique_name("photo", taken) for _ in range(2)] == ["photo", "photo (2)"]
+
+
+@pytest.fixture
+def finished(tmp_path: Path) -> tuple[BatchFolder, list[Path]]:
+    """A batch, and twenty results of it."""
+    batch = Workspace(tmp_path / "batches").new_batch()
+    results = [batch.folder / f"{number}.jpg" for number in range(20)]
+    for path in results:
+        path.write_bytes(path.name.encode() * 10_000)
+    return batch, results
+
+
+def test_zips_that_are_asked_for_at_once_are_all_there(
+    finished: tuple[BatchFolder, list[Path]],
+) -> None:
+    batch, results = finished
+    wanted = [results, results, results[:5], results[5:], results[::2]]
+    for _ in range(10):
+        with ThreadPoolExecutor(len(wanted)) as threads:
+            made = list(threads.map(batch.zipped, wanted))
+        for path, contents in zip(made, wanted, strict=True):
+            with zipfile.ZipFile(path) as archive:
+                assert archive.namelist() == [each.name for each in contents]
+                assert archive.testzip() is None
+        assert made[0] == made[1]
+
+
+def test_old_zips_do_not_pile_up(finished: tuple[BatchFolder, list[Path]]) -> None:
+    batch, results = finished
+    old = batch.zipped(results[:1])
+    make_old(old.parent, hours=1)
+    made = [batch.zipped(results[number:]) for number in range(ZIPS_KEPT + 3)]
+    assert not old.exists()
+    assert len(list((batch.folder / "zip").iterdir())) == ZIPS_KEPT
+    assert made[-1].exists()
+
+
+def test_a_zip_holds_a_file_as_it_is_now(finished: tuple[BatchFolder, list[Path]]) -> None:
+    batch, results = finished
+    before = batch.zipped(results[:1])
+    results[0].write_bytes(b"blended anew")
+    with zipfile.ZipFile(batch.zipped(results[:1])) as archive:
+        assert archive.read(results[0].name) == b"blended anew"
+    assert before.exists()

@@ -1,5 +1,6 @@
 import hashlib
 import logging
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -114,9 +115,33 @@ def test_own_files_go_by_their_stem(settings: Settings, folder: Path) -> None:
 def test_what_is_no_network_is_left_alone(settings: Settings, folder: Path) -> None:
     for name in (f"{YUNET.file}.part", f".{YUNET.file}.lock", "notes.txt", ".hidden.pth"):
         (folder / name).write_bytes(b"?")
-    (folder / "folder.pth").mkdir()
     assert found_besides_builtin(settings) == set()
     assert take_stock(settings).refused == {}
+
+
+@pytest.mark.parametrize("name", ["odd.pth", "odd.safetensors", YUNET.file])
+@pytest.mark.parametrize("kind", ["loop", "nowhere", "folder", "pipe", "endless"])
+def test_what_is_no_file_is_told_and_passed_over(
+    settings: Settings, folder: Path, caplog: pytest.LogCaptureFixture, name: str, kind: str
+) -> None:
+    odd = folder / name
+    match kind:
+        case "loop":
+            odd.symlink_to(odd)
+        case "nowhere":
+            odd.symlink_to(folder / "missing")
+        case "folder":
+            odd.mkdir()
+        case "pipe":
+            os.mkfifo(odd)
+        case "endless":
+            odd.symlink_to("/dev/zero")
+    (folder / "mine.pth").write_bytes(b"?")
+    stock = take_stock(settings)
+    assert set(stock.installed) == {BUILTIN, "mine"}
+    (refused,) = stock.refused.values()
+    assert isinstance(refused, WeightsDamaged)
+    assert "weights_refused" in caplog.text and "odd" not in caplog.text
 
 
 @pytest.mark.parametrize(

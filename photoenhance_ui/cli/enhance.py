@@ -17,6 +17,7 @@ from photoenhance_ui.cli.inputs import Inputs, Job
 from photoenhance_ui.cli.parser import ALL_DONE, CANCELLED, NOTHING_STARTED, SOME_FAILED
 from photoenhance_ui.errors import OutputNotWritable
 from photoenhance_ui.events import Row, State
+from photoenhance_ui.names import plain_name
 from photoenhance_ui.request import OPTIONS, Request, preset_options
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.storage import Place
@@ -63,7 +64,7 @@ def _request(given: argparse.Namespace, installed_upscalers: Collection[str]) ->
 
 
 def _refuse(sentence: str) -> int:
-    print(sentence, file=sys.stderr)
+    print(plain_name(sentence), file=sys.stderr)
     return NOTHING_STARTED
 
 

@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path, PurePath
 
 from photoenhance_ui.codec import READABLE_SUFFIXES, result_suffix, safe_name
+from photoenhance_ui.names import is_side_file
 from photoenhance_ui.request import OutputFormat
 from photoenhance_ui.storage import Place, result_stem, unique_name
 
@@ -42,7 +43,7 @@ class Inputs:
     """The photos that were asked for, as often as one iterates over them.
 
     A file goes straight into ``output``. The inside of a folder is mirrored there; where several
-    inputs were given, each folder keeps its name. Hidden files, files that are no photos by
+    inputs were given, each folder keeps its name. Hidden folders, files that are no photos by
     their name, what lies in ``output`` and results among their originals are left out of
     folders. A file that is given twice, or beside its folder, is taken once.
     """
@@ -104,9 +105,8 @@ class Inputs:
             path = Path(folder)
             wanted = (name for name in inside if not name.startswith("."))
             inside[:] = sorted(n for n in wanted if self.recursive and path / n != self.output)
-            seen = sorted(name for name in names if not name.startswith("."))
-            photos = [path / name for name in seen if _is_photo_name(name)]
-            self.left_out += len(seen) - len(photos)
+            photos = [path / name for name in sorted(names) if _is_photo_name(name)]
+            self.left_out += len(names) - len(photos)
             yield path, photos
 
     def _note_unreadable(self, error: OSError) -> None:
@@ -170,7 +170,7 @@ def _safe_stem(name: str) -> str:
 
 
 def _is_photo_name(name: str) -> bool:
-    return PurePath(name).suffix.lower() in READABLE_SUFFIXES
+    return PurePath(name).suffix.lower() in READABLE_SUFFIXES and not is_side_file(name)
 
 
 def _names_in(folder: Path) -> frozenset[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from photoenhance_ui.catalogue import FINDERS, PARSERS, RESTORERS, Role
+from photoenhance_ui.catalogue import FINDERS, PARSERS, RESTORERS, Role, logged_name
 from photoenhance_ui.errors import (
     NetworkFailed,
     NetworkMissing,
@@ -56,7 +56,7 @@ class _Stock:
 
     def without(self, name: str, error: PhotoEnhanceError) -> "_Stock":
         """The stock without a file that fails to load."""
-        log.warning("weights_refused file=%s code=%s", self.installed[name].path.name, error.code)
+        log.warning("weights_refused file=%s code=%s", self.installed[name].logged_file, error.code)
         return _Stock(
             {n: found for n, found in self.installed.items() if n != name},
             {n: facts for n, facts in self.upscalers.items() if n != name},
@@ -271,7 +271,7 @@ class Networks:
         """Measure what is assumed of the fast forms in use; one that is not near enough goes."""
         for loaded in self._loaded.values():
             if not loaded.backend.confirm(loaded.exact):
-                log.warning("fast_form_gone name=%s", loaded.exact.name)
+                log.warning("fast_form_gone name=%s", logged_name(loaded.exact.name))
                 self._forget_forms(loaded)
 
     def stop_measuring(self) -> None:
@@ -335,7 +335,7 @@ class Networks:
         if name not in stock.installed:
             raise NetworkMissing(f"The network {name} is not installed (any more).")
         found = stock.installed[name]
-        log.info("network_loads name=%s", name)
+        log.info("network_loads name=%s", logged_name(name))
         problem: WeightsError | None = None
         for backend in self._backends():
             try:

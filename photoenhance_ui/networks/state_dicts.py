@@ -16,8 +16,11 @@ from photoenhance_ui.networks.pth import NotReadable, StoredTensor, open_pth
 Arrays = dict[str, NDArray[Any]]
 """A state dict: names as torch has them, numbers as 32-bit floats, counts whole."""
 
-STATE_KEYS = ("params_ema", "params")
-"""Where the authors' files keep the weights; the averaged ones are preferred."""
+STATE_KEYS = (
+    "model_state_dict", "state_dict", "params_ema", "params-ema", "params", "model", "net",
+)  # fmt: skip
+"""Where files keep the weights; the averaged ones are preferred."""
+MAX_FILE_BYTES = 2 << 30  # the largest published upscalers have a tenth of it
 SAFETENSORS_TYPES: Mapping[str, Any] = {
     "F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.uint16, "I64": np.int64,
     "I32": np.int32, "I16": np.int16, "I8": np.int8, "U8": np.uint8, "BOOL": np.bool_,
@@ -31,9 +34,13 @@ def load_arrays(path: Path) -> Arrays:
     Raises WeightsDamaged where the file cannot be read as such.
     """
     try:
+        if not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
+            raise NotReadable("it is no file, or too large for one of a network")
         is_safe = path.suffix.lower() == ".safetensors"
         state = _of_safetensors(path) if is_safe else _of_pth(path)
-    except (OSError, SafetensorError, NotReadable, KeyError, ValueError) as error:
+    except NotReadable as error:
+        raise damaged(path, str(error)) from error
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise damaged(path) from error
     return {name.removeprefix("module."): _in_32_bits(value) for name, value in state.items()}
 
@@ -45,14 +52,20 @@ def floats_of(state: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32
 
 def _of_pth(path: Path) -> Arrays:
     with open_pth(path) as file:
-        state = file.tree
-        for key in STATE_KEYS:
-            if isinstance(state, dict) and key in state:
-                state = state[key]
+        state = _innermost(file.tree)
         if not _is_state_dict(state):
             raise NotReadable("no names with tensors")
         arrays: Arrays = file.arrays(state)
         return arrays
+
+
+def _innermost(tree: Any) -> Any:
+    """What lies under the keys under which weights are kept, one in another."""
+    if isinstance(tree, dict):
+        for key in STATE_KEYS:
+            if isinstance(tree.get(key), dict):
+                return _innermost(tree[key])
+    return tree
 
 
 def _is_state_dict(state: Any) -> bool:
@@ -100,8 +113,9 @@ def weights_errors_told(path: Path) -> Iterator[None]:
         raise damaged(path) from error
 
 
-def damaged(path: Path) -> WeightsDamaged:
-    """What is wrong with a file that cannot be used."""
+def damaged(path: Path, why: str = "") -> WeightsDamaged:
+    """What is wrong with a file that cannot be used; ``why`` is half a sentence."""
+    told = f": {why}" if why else ""
     return WeightsDamaged(
-        f"The file {path.name} is damaged or holds another network. Download it again."
+        f"The file {path.name} is damaged or holds another network{told}. Download it again."
     )

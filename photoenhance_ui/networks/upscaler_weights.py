@@ -37,6 +37,13 @@ OTHER_NAMES = (
 """What RRDBNet's layers are called in files that do not call them as Real-ESRGAN does."""
 
 
+MOST_SCALE, MOST_FEATURES = 16, 256
+"""Of a person's own SRVGGNetCompact; published ones have 8 and 64 at most.
+
+A few megabytes of weights can make thousands of channels at the photo's full size.
+"""
+
+
 @dataclass(frozen=True, eq=False)
 class UpscalerWeights:
     """Of one network, or of two between which ``denoise`` chooses."""
@@ -62,6 +69,8 @@ def read_upscaler(found: Installed, companion: Installed | None) -> UpscalerWeig
     if found.known is None:
         own = _with_usual_names(first)
         kind = _kind_of(own)
+        if kind is not None and (kind[1] > MOST_SCALE or _outputs(own, "body.0") > MOST_FEATURES):
+            raise damaged(found.path, "it takes more computing than networks of its kind")
         return None if kind is None else UpscalerWeights(*kind, (own,))
     expected, scale = _shapes_of(found), found.known.scale
     assert scale is not None
@@ -81,18 +90,18 @@ def _kind_of(weights: Weights) -> tuple[Architecture, int] | None:
                 return Architecture.RRDB, scale
         return None
     convolutions = sum(len(shape) == 4 for shape in shapes.values())
-    features = _outputs(shapes, "body.0")
-    scale = round((_outputs(shapes, f"body.{2 * (convolutions - 1)}") / 3) ** 0.5)
+    features = _outputs(weights, "body.0")
+    scale = round((_outputs(weights, f"body.{2 * (convolutions - 1)}") / 3) ** 0.5)
     if min(convolutions - 1, features, scale) < 1:
         return None
     is_srvgg = shapes == srvgg_shapes(features, convolutions - 2, scale)
     return (Architecture.SRVGG, scale) if is_srvgg else None
 
 
-def _outputs(shapes: Shapes, convolution: str) -> int:
+def _outputs(weights: Weights, convolution: str) -> int:
     """How many channels a convolution gives; 0 where there is none of that name."""
-    shape = shapes.get(f"{convolution}.weight", ())
-    return shape[0] if len(shape) == 4 else 0
+    weight = weights.get(f"{convolution}.weight")
+    return weight.shape[0] if weight is not None and weight.ndim == 4 else 0
 
 
 def _shapes_of(found: Installed) -> Shapes:

@@ -1,5 +1,6 @@
 """Photos that every machine has, for a first look."""
 
+import uuid
 from pathlib import Path
 
 from PIL import Image
@@ -19,7 +20,7 @@ def written_examples(folder: Path) -> dict[str, Path]:
         if not path.exists():
             image = Image.fromarray(sample_photo(name))
             image.thumbnail((LONGEST_PX, LONGEST_PX), Image.Resampling.BOX)
-            part = path.with_suffix(".part")
+            part = path.with_suffix(f".{uuid.uuid4().hex}.part")
             image.save(part, "JPEG", quality=QUALITY)
             part.replace(path)
     return paths

@@ -10,7 +10,6 @@ from photoenhance_ui.request import OPTIONS, PRESETS
 from photoenhance_ui.ui.api import COMPUTES, build_api
 from photoenhance_ui.ui.closeup import closed
 from photoenhance_ui.ui.components import buttons, cards, viewer
-from photoenhance_ui.ui.examples import written_examples
 from photoenhance_ui.ui.labels import Labels
 from photoenhance_ui.ui.look import logo_svg
 from photoenhance_ui.ui.options import option_input
@@ -130,7 +129,7 @@ class Screen:
 
 def build_page(service: Service) -> gr.Blocks:
     """The whole app: the page and the API, ready to be launched."""
-    page = Page(service, written_examples(service.workspace.root.parent / "examples"))
+    page = Page(service)
     labels = Labels()
     blocks = gr.Blocks(title=ENGLISH("title"), analytics_enabled=False)
     with blocks:

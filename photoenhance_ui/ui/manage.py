@@ -1,10 +1,13 @@
 """Who may bring networks to this server, and how a file of one's own is taken in."""
 
+import os
 import shutil
+import threading
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
+from photoenhance_ui.networks.trial import UNKNOWN, problem_of
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.ui.door import is_local
 from photoenhance_ui.ui.service import Service
@@ -12,6 +15,9 @@ from photoenhance_ui.ui.texts import Texts
 
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host")
 SUFFIXES = (".pth", ".safetensors", ".onnx")
+
+_one_at_a_time = threading.Lock()
+"""A trial takes memory and processors, and two files of one name would have one place."""
 
 
 class Refused(Exception):
@@ -30,16 +36,27 @@ def may_manage(settings: Settings, headers: Mapping[str, str]) -> bool:
 
 
 def take_network(service: Service, file: Path, say: Texts) -> str:
-    """Put a file of one's own into the weights folder, where it loads; gives its name.
+    """Put a file of one's own into the weights folder, once it ran; gives its name.
 
-    Raises Refused, and leaves nothing behind, where it is no network that can be used.
+    Raises Refused, and leaves nothing behind, where it is no network that can be used. Until it
+    ran it lies where no start looks for networks.
     """
-    folder = service.settings.weights_dir
-    target = folder / Path(file.name).name
+    target = service.settings.weights_dir / file.name
     if file.suffix.lower() not in SUFFIXES:
         raise Refused(say("networks.own.suffix"))
-    if target.exists() or target.stem in service.engine.facts().upscalers:
-        raise Refused(say("networks.own.there"))
+    with _one_at_a_time:
+        if os.path.lexists(target) or target.stem in service.engine.facts().upscalers:
+            raise Refused(say("networks.own.there"))
+        wrong = problem_of(file, service.settings)
+        if wrong is not None:
+            is_unknown = wrong[0] == UNKNOWN
+            raise Refused(say("networks.own.unknown") if is_unknown else say.reason(*wrong))
+        _put_to_use(service, file, target, say)
+    return target.stem
+
+
+def _put_to_use(service: Service, file: Path, target: Path, say: Texts) -> None:
+    folder = target.parent
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f".{uuid.uuid4().hex}.part"
     try:
@@ -53,7 +70,6 @@ def take_network(service: Service, file: Path, say: Texts) -> str:
         target.unlink()
         service.engine.networks_arrived()
         raise Refused(problem)
-    return target.stem
 
 
 def _problem_of(service: Service, target: Path, say: Texts) -> str | None:

@@ -1,9 +1,7 @@
 """The page's handlers: what a press of a button does. Each translates to the owner's Batch."""
 
 import asyncio
-import shutil
 import time
-import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -16,14 +14,15 @@ from photoenhance_ui.batch import Batch
 from photoenhance_ui.catalogue import CATALOGUE
 from photoenhance_ui.errors import PhotoEnhanceError
 from photoenhance_ui.events import State
+from photoenhance_ui.names import is_side_file, plain_name
 from photoenhance_ui.request import OPTIONS, OutputFormat, Request, preset_options
-from photoenhance_ui.storage import write_zip
 from photoenhance_ui.ui.api import request_from
 from photoenhance_ui.ui.closeup import closeup
+from photoenhance_ui.ui.examples import written_examples
 from photoenhance_ui.ui.glimpses import glimpses
 from photoenhance_ui.ui.manage import Refused, may_manage, take_network
 from photoenhance_ui.ui.options import upscaler_choices
-from photoenhance_ui.ui.service import Service, folder_of
+from photoenhance_ui.ui.service import Service, shelf_of
 from photoenhance_ui.ui.shown import card_picture, make_thumbnail
 from photoenhance_ui.ui.texts import Language, Texts, preferred, texts_in
 from photoenhance_ui.ui.uploads import paths_of
@@ -41,7 +40,6 @@ from photoenhance_ui.ui.view import (
 
 GLIMPSE_S = 0.5  # cards change at most twice a second
 THUMBNAILS_S = 0.3  # of each such time for thumbnails that are still to be made
-ZIP_NAME = "photos_enhanced.zip"
 SAVED = ("output_format", "quality", "keep_metadata")
 """The options that only say how a result is written."""
 
@@ -57,7 +55,6 @@ class Page:
     """
 
     service: Service
-    examples: dict[str, Path]
     _languages: dict[str, Language] = field(default_factory=dict)
 
     # Whose it is, and in which language
@@ -108,18 +105,21 @@ class Page:
 
     def take_example(self, event: gr.EventData) -> list[str]:
         """An example photo, as if it had been dropped in."""
-        path = self.examples.get(str(_told(event, "name")))
+        path = written_examples(self.service.examples).get(str(_told(event, "name")))
         return [] if path is None else [str(path)]
 
     def take(
         self, photos: list[str] | None, token: str | None, request: gr.Request, *options: Any
     ) -> Updates:
         """The button: put the chosen photos into the owner's batch; ``watch`` runs it."""
-        paths, say = paths_of(photos), self.say(request)
+        given, say = paths_of(photos), self.say(request)
+        paths = [path for path in given if not is_side_file(path.name)]
         if not paths:
-            raise self._error("no_photos", request)
+            raise self._error("side_files" if given else "no_photos", request)
         if not (self.service.person(request.username) or self.service.owners.knows(token)):
             raise self._error("stranger", request)
+        if len(paths) < len(given):
+            gr.Info(say("side_files"), title=say("info"))
         wish = request_from(dict(zip((o.name for o in OPTIONS), options, strict=True)))
         before = self._batch(token, request)
         wish = _as_saved_in(before, wish)
@@ -286,9 +286,7 @@ class Page:
         if batch is None or not finished:
             raise self._error("nothing_finished", request)
         paths = self._saved(batch, finished, saved, request)
-        folder = folder_of(batch) / "zip"
-        shutil.rmtree(folder, ignore_errors=True)
-        return str(write_zip(paths, folder / uuid.uuid4().hex / ZIP_NAME))
+        return str(shelf_of(batch).zipped(paths))
 
     def _saved(
         self, batch: Batch, ids: Sequence[str], saved: Sequence[Any], request: gr.Request
@@ -315,7 +313,8 @@ class Page:
 
     def empty(self, say: Texts) -> str:
         """What stands where no batch is yet."""
-        return empty_html(self.examples, self.service.engine.facts(), say)
+        examples = written_examples(self.service.examples)
+        return empty_html(examples, self.service.engine.facts(), say)
 
     def banner(self, request: gr.Request) -> str:
         """The networks at work and on their way."""
@@ -366,7 +365,7 @@ class Page:
         if not may_manage(self.service.settings, dict(request.headers)):
             raise self._error("networks.not_allowed", request)
         if file is not None:
-            name = Path(file).name
+            name = plain_name(Path(file).name)
             try:
                 taken = take_network(self.service, Path(file), say)
                 gr.Info(say("networks.own.taken", name=taken), title=say("info"))

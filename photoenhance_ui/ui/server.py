@@ -106,6 +106,7 @@ def _launch(blocks: gr.Blocks, settings: Settings, door: Door) -> tuple[object, 
         enable_monitoring=False,
         ssr_mode=False,
         strict_cors=True,
+        allowed_paths=[get_upload_folder()],  # else it refuses names that begin with a dot
         footer_links=["api"],
         favicon_path=look.LOGO,
         theme=look.theme(),

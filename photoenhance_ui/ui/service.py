@@ -13,6 +13,7 @@ from photoenhance_ui.batch import Batch, Batches
 from photoenhance_ui.doors import models_report, status_report
 from photoenhance_ui.downloads import Downloads
 from photoenhance_ui.engine import Engine, open_engine
+from photoenhance_ui.errors import trace_of
 from photoenhance_ui.journal import Journal, Journals
 from photoenhance_ui.kept import KeptParts
 from photoenhance_ui.request import Request
@@ -39,6 +40,8 @@ class Service:
     settings: Settings
     engine: Engine
     workspace: Workspace
+    examples: Path
+    """The folder of the example photos."""
     owners: Owners
     downloads: Downloads
     journals: Journals
@@ -93,10 +96,15 @@ class Service:
         return models_report(self.engine.inventory(), self.engine.facts())
 
 
+def shelf_of(batch: Batch) -> BatchFolder:
+    """The shelf of a batch of this server."""
+    assert isinstance(batch.shelf, BatchFolder), "a server's batches have folders of their own"
+    return batch.shelf
+
+
 def folder_of(batch: Batch) -> Path:
     """Where the files of a batch of this server lie."""
-    assert isinstance(batch.shelf, BatchFolder), "a server's batches have folders of their own"
-    return batch.shelf.folder
+    return shelf_of(batch).folder
 
 
 @contextmanager
@@ -111,6 +119,7 @@ def open_service(settings: Settings, files: Path, state: Path) -> Iterator[Servi
             settings,
             engine,
             Workspace(files / "batches"),
+            files / "examples",
             Owners.with_secret_in(state),
             Downloads(settings.weights_dir, engine.networks_arrived),
             Journals(state),
@@ -142,8 +151,8 @@ def _janitor(service: Service, files: Path) -> Iterator[None]:
         while True:
             try:
                 sweep(service, files)
-            except OSError:
-                log.exception("sweep_failed")
+            except OSError as error:
+                log.error("sweep_failed %s", trace_of(error))
             if closing.wait(SWEEP_EVERY_S):
                 return
 
@@ -159,6 +168,7 @@ def _janitor(service: Service, files: Path) -> Iterator[None]:
 def sweep(service: Service, files: Path) -> None:
     """Remove old batches and uploads from the disk, and forget those batches."""
     service.workspace.sweep(service.settings.keep_hours)
-    sweep_uploads(files, service.settings.keep_hours, service.workspace.root)
+    spare = (service.workspace.root, service.examples)
+    sweep_uploads(files, service.settings.keep_hours, spare)
     service.batches.forget_ended(lambda batch: folder_of(batch).exists())
     service.journals.sweep(service.workspace)

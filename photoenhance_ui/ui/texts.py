@@ -74,6 +74,8 @@ _ENGLISH: Mapping[str, str] = MappingProxyType(
         # What happens
         "info": "Note",
         "error": "That did not work",
+        "side_files": "Files that macOS and Windows write beside photos (._*, .DS_Store, "
+        "Thumbs.db, desktop.ini) were left out.",
         "no_photos": "Choose photos first: drop them in, or tap the field.",
         "joined": "The photos joined the running batch and take its options.",
         "replaced": "Other options begin a new batch; the earlier results have left the page.",
@@ -269,6 +271,8 @@ _CHINESE: Mapping[str, str] = MappingProxyType(
         "choice.avif": "AVIF",
         "info": "提示",
         "error": "没有成功",
+        "side_files": "macOS 和 Windows 在照片旁写的文件（._*、.DS_Store、Thumbs.db、desktop.ini）"
+        "已略去。",
         "no_photos": "请先选择照片：拖进来，或点按上面的框。",
         "joined": "这些照片加入了正在进行的批次，并沿用它的选项。",
         "replaced": "选项不同，因此开始了新的批次；之前的结果已离开页面。",
@@ -407,6 +411,7 @@ _CHINESE_REASONS: Mapping[str, str] = MappingProxyType(
         "photo_missing": "文件不在了或无法打开。请重新选择照片。",
         "photo_empty": "文件是空的。",
         "file_too_large": "文件太大，超过了允许的大小。",
+        "side_file": "这是 macOS 或 Windows 写的附带文件，不是照片。",
         "not_a_photo": "这不是照片。可以读取 JPEG、PNG、WebP、TIFF、BMP、GIF、AVIF 和 HEIC。",
         "photo_damaged": "文件已损坏或不完整，无法读完。",
         "too_many_pixels": "照片的像素太多，超过了允许的数量。",

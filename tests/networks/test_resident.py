@@ -212,7 +212,7 @@ def test_several_threads_load_a_network_once_and_get_the_same_from_it(
     networks, together = networks_of(settings), threading.Barrier(4)
     install("mine")
     networks.refresh(installed(settings), loads=False)
-    assert loads_in(caplog) == [BUILTIN, "mine"], "what only its file tells of"
+    assert loads_in(caplog) == [BUILTIN, "own"], "what only its file tells of"
 
     def work(_: int) -> Pixels:
         together.wait(timeout=60)
@@ -220,8 +220,8 @@ def test_several_threads_load_a_network_once_and_get_the_same_from_it(
 
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(work, range(4)))
-    assert loads_in(caplog) == [BUILTIN, "mine"]
-    assert caplog.text.count("fast_form_measured name=mine") == 1
+    assert loads_in(caplog) == [BUILTIN, "own"]
+    assert caplog.text.count("fast_form_measured name=own") == 1
     assert all(np.array_equal(results[0], result) for result in results)
 
 
@@ -312,7 +312,8 @@ def test_a_damaged_file_is_left_out_and_the_next_best_takes_its_place(
     assert set(facts.weights_warnings) == {MOBILENET, BISENET}
     assert upscaled(networks, BUILTIN).any()
     for name in (GENERAL, RESNET50, PARSENET, "GFPGANv1.4", "GFPGANv1.3", "mine"):
-        assert f"file={name}.pth code=weights_damaged" in caplog.text
+        file = "own" if name == "mine" else f"{name}.pth"
+        assert f"file={file} code=weights_damaged" in caplog.text
     assert str(settings.weights_dir) not in caplog.text
     with pytest.raises(NetworkMissing):
         upscaled(networks, GENERAL)
@@ -348,7 +349,7 @@ def test_new_files_are_taken_in_all_at_once(
     after = networks.facts()
     assert set(before.upscalers) == {BUILTIN}, "facts that somebody holds have changed"
     assert (set(after.upscalers), after.finder) == ({BUILTIN, GENERAL, "mine"}, MOBILENET)
-    assert set(loads_in(caplog)) == {GENERAL, MOBILENET, "mine"}
+    assert set(loads_in(caplog)) == {GENERAL, MOBILENET, "own"}
     assert upscaled(networks, GENERAL).shape == (1, 64, 64, 3)
     caplog.clear()
     networks.refresh(installed(settings))
@@ -679,7 +680,7 @@ def test_a_network_that_only_torch_may_know_tells_which_command_adds_it(
     networks = networks_of(settings)
     facts = networks.facts()
     assert set(facts.upscalers) == {BUILTIN, "mine"}
-    assert "file=other.safetensors code=torch_missing" in caplog.text
+    assert "file=own code=torch_missing" in caplog.text
     assert install_torch() in facts.refused["other"].sentence
     choice = networks.choose("other", 2)
     with pytest.raises(TorchMissing, match=install_torch()):

@@ -1,6 +1,7 @@
 """Weight files: every form that authors use, nothing that runs code, and one error for the rest."""
 
 import json
+import os
 import pickle
 import struct
 import tarfile
@@ -79,8 +80,10 @@ def saved(tree: Any, folder: Path, name: str = "network.pth") -> Path:
         ({"params_ema": weights(2), "params": weights(1)}, 2),
         ({"params": weights(1), "step": 7, "optimizer": {"lr": 0.1}}, 1),
         (weights(3), 3),
+        ({"state_dict": weights(4), "epoch": 2}, 4),
+        ({"model": {"params-ema": weights(5)}}, 5),
     ],
-    ids=["averaged", "averaged first", "not averaged", "plain"],
+    ids=["averaged", "averaged first", "not averaged", "plain", "of a trainer", "deeper"],
 )
 def test_the_averaged_weights_are_preferred(
     content: dict[str, Any], value: float, tmp_path: Path
@@ -258,6 +261,31 @@ def test_what_is_no_file_of_weights_at_all_is_damaged(tmp_path: Path) -> None:
     for path in (*tmp_path.iterdir(), tmp_path / "missing.pth", tmp_path / "missing.safetensors"):
         with pytest.raises(WeightsDamaged):
             load_arrays(path)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_what_would_never_end_is_not_read(tmp_path: Path, suffix: str) -> None:
+    pipe, endless, vast = (tmp_path / f"{name}{suffix}" for name in ("pipe", "endless", "vast"))
+    os.mkfifo(pipe)
+    endless.symlink_to("/dev/zero")
+    with vast.open("wb") as file:
+        file.truncate(1 << 40)
+    for path in (pipe, endless, vast):
+        with pytest.raises(WeightsDamaged, match="too large"):
+            load_arrays(path)
+
+
+@pytest.mark.parametrize(
+    "shape", [[20_000, 20_000], [2**62, 8], [5]], ids=["more", "beyond numbers", "by one"]
+)
+def test_a_header_that_claims_more_than_the_file_has_is_damaged(
+    tmp_path: Path, shape: list[int]
+) -> None:
+    header = json.dumps({"a": {"dtype": "F32", "shape": shape, "data_offsets": [0, 16]}}).encode()
+    path = tmp_path / "lie.safetensors"
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(16))
+    with pytest.raises(WeightsDamaged, match=path.name):
+        load_arrays(path)
 
 
 def test_the_sentence_names_the_file_and_not_the_folder(tmp_path: Path) -> None:

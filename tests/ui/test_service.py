@@ -7,6 +7,7 @@ from photoenhance_ui.batch import Batch
 from photoenhance_ui.events import State
 from photoenhance_ui.request import OutputFormat, Request
 from photoenhance_ui.settings import Settings
+from photoenhance_ui.ui.examples import written_examples
 from photoenhance_ui.ui.service import folder_of, open_service, sweep
 from tests.conftest import PhotoMaker
 
@@ -58,3 +59,11 @@ def test_what_was_swept_away_does_not_come_back(
     assert list((state / "journals").iterdir()) == []
     with open_service(settings, files, state) as service:
         assert service.batches.current("browser:a") is None
+
+
+def test_examples_are_never_swept(settings: Settings, tmp_path: Path) -> None:
+    with open_service(settings, tmp_path / "files", tmp_path / "state") as service:
+        examples = written_examples(service.examples)
+        service.settings = Settings(keep_hours=-1)
+        sweep(service, tmp_path / "files")
+        assert all(path.exists() for path in examples.values())

@@ -18,6 +18,7 @@ import numpy as np
 import openvino as ov
 from safetensors import SafetensorError
 
+from photoenhance_ui.catalogue import logged_name
 from photoenhance_ui.errors import EngineStopped, NetworkFailed
 from photoenhance_ui.networks.foreign_errors import errors_told
 from photoenhance_ui.networks.interfaces import FACE_PX, Upscaler
@@ -169,7 +170,7 @@ class Proofs:
             proof = measure()
         log.info(
             "fast_form_measured name=%s form=%s mean_db=%.1f worst_db=%.1f",
-            name, proof.form, proof.mean_db, proof.worst_db,
+            logged_name(name), proof.form, proof.mean_db, proof.worst_db,
         )  # fmt: skip
         _write(self._path(key), proof)
         return proof
@@ -277,7 +278,8 @@ def _first_passed(network: str, forms: Iterable[Callable[[], Proof]]) -> Proof:
             with errors_told(network):
                 proof = measure()
         except NetworkFailed as error:
-            log.warning("fast_form_failed name=%s reason=%s", network, error.sentence)
+            reason = type(error.__cause__).__name__
+            log.warning("fast_form_failed name=%s reason=%s", logged_name(network), reason)
             proof = Proof(None, 0.0, 0.0)
         if proof.passed:
             break

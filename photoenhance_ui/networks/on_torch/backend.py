@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from photoenhance_ui.catalogue import Role
+from photoenhance_ui.catalogue import Role, logged_name
 from photoenhance_ui.errors import NetworkFailed
 from photoenhance_ui.networks.foreign_errors import errors_told
 from photoenhance_ui.networks.likeness import (
@@ -55,7 +55,7 @@ class TorchBackend:
             with errors_told(exact.name):
                 return "16 bits" if _is_near(exact, self.in_fast_form(exact), denoise) else None
         except NetworkFailed:  # values that are no picture; not every GPU computes in bfloat16
-            log.warning("fast_form_failed name=%s", exact.name)
+            log.warning("fast_form_failed name=%s", logged_name(exact.name))
             return None
 
     def in_fast_form(self, exact: Any) -> Any:

@@ -12,11 +12,17 @@ from torch import Tensor, nn
 from photoenhance_ui.errors import WeightsDamaged
 from photoenhance_ui.networks.interfaces import Upscaler
 from photoenhance_ui.networks.on_torch.architectures import module_of
+from photoenhance_ui.networks.on_torch.growth import no_larger_than
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.on_torch.tensors import to_pixels, to_tensor
 from photoenhance_ui.networks.padding import pad_to_multiple
-from photoenhance_ui.networks.state_dicts import interpolated
-from photoenhance_ui.networks.upscaler_weights import UpscalerWeights, Weights, read_upscaler
+from photoenhance_ui.networks.state_dicts import interpolated, load_arrays
+from photoenhance_ui.networks.upscaler_weights import (
+    MOST_SCALE,
+    UpscalerWeights,
+    Weights,
+    read_upscaler,
+)
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.weights import Installed
 
@@ -117,12 +123,7 @@ class BlendedUpscaler(TorchUpscaler):
 
 def load_upscaler(found: Installed, companion: Installed | None, placement: Placement) -> Upscaler:
     """Build the upscaler of an installed file in torch. Raises WeightsDamaged."""
-    try:
-        read = read_upscaler(found, companion)
-    except WeightsDamaged:
-        if found.known is not None:
-            raise
-        read = None  # spandrel may know forms of a file that are unknown here
+    read = read_upscaler(found, companion)
     return _load_own(found, placement) if read is None else _load_known(found, read, placement)
 
 
@@ -139,14 +140,21 @@ def _module(read: UpscalerWeights, weights: Weights, path: Path) -> nn.Module:
 
 
 def _load_own(found: Installed, placement: Placement) -> Upscaler:
-    """Whatever upscaler spandrel knows; it unpickles by an allow-list."""
+    """Whatever upscaler spandrel knows. It is given weights, never the file."""
     import spandrel
 
+    arrays = load_arrays(found.path)
     try:
-        model = spandrel.ModelLoader(device="cpu").load_from_file(found.path)
+        with no_larger_than(sum(value.size for value in arrays.values())):
+            state = {name: torch.from_numpy(value) for name, value in arrays.items()}
+            model = spandrel.ModelLoader(device="cpu").load_from_state_dict(
+                spandrel.canonicalize_state_dict(state)
+            )
     except Exception as error:
         raise _not_an_upscaler(found.path) from error
-    is_upscaler = isinstance(model, spandrel.ImageModelDescriptor) and model.scale >= 1
+    is_upscaler = (
+        isinstance(model, spandrel.ImageModelDescriptor) and 1 <= model.scale <= MOST_SCALE
+    )
     if not is_upscaler or model.purpose == "FaceSR":
         raise _not_an_upscaler(found.path)
     if (model.input_channels, model.output_channels) != (3, 3):

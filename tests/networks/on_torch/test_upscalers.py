@@ -4,6 +4,7 @@ Small networks with seeded random weights where they show the same as full-size 
 """
 
 import gc
+import warnings
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +30,7 @@ from photoenhance_ui.networks.on_torch.upscalers import (
     BlendedUpscaler,
     load_upscaler,
 )
+from photoenhance_ui.networks.shapes import srvgg_shapes
 from photoenhance_ui.networks.state_dicts import floats_of, load_arrays
 from photoenhance_ui.photo import Pixels, white_of
 from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
@@ -318,6 +320,39 @@ def test_an_architecture_that_only_spandrel_knows_is_computed(tmp_path: Path) ->
     both.expect_equal(crop(13, 18))
 
 
+def swin(**changed: Any) -> dict[str, Any]:
+    """A small SwinIR, whose depth and windows are told by names and shapes."""
+    from spandrel.architectures.SwinIR import SwinIR
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # torch tells what it is going to change
+        network = SwinIR(
+            upscale=2, img_size=16, window_size=8, depths=[2, 2], embed_dim=12, num_heads=[2, 2],
+            mlp_ratio=2, upsampler="pixelshuffle",
+        )  # fmt: skip
+    return {**network.state_dict(), **changed}
+
+
+@pytest.mark.filterwarnings("ignore:torch.meshgrid")
+def test_a_network_that_outgrows_its_file_is_not_built(tmp_path: Path) -> None:
+    path = tmp_path / "mine.pth"
+    torch.save(swin(), path)
+    assert load_upscaler(Installed("mine", path), None, CPU).scale == 2
+    far = "layers.999999.residual_group.blocks.0.norm1.weight"
+    torch.save(swin(**{far: torch.zeros(12)}), path)
+    with pytest.raises(WeightsDamaged, match="no upscaler"):
+        load_upscaler(Installed("mine", path), None, CPU)
+
+
+def test_of_tensors_that_repeat_one_number_no_network_is_built(tmp_path: Path) -> None:
+    path, one_number = tmp_path / "mine.pth", torch.zeros(1)
+    shapes = srvgg_shapes(20_000, 1, 2)
+    torch.save({name: one_number.expand(shape) for name, shape in shapes.items()}, path)
+    assert path.stat().st_size < 10_000
+    with pytest.raises(WeightsDamaged, match="more numbers than its storage"):
+        load_upscaler(Installed("mine", path), None, CPU)
+
+
 def test_sides_are_padded_as_spandrel_asks_for_an_architecture_that_it_knows(
     tmp_path: Path,
 ) -> None:
@@ -349,7 +384,7 @@ def gray_network() -> dict[str, Any]:
 )
 def test_what_is_no_upscaler_is_refused_with_a_sentence(content: Any, tmp_path: Path) -> None:
     torch.save(content, tmp_path / "mine.pth")
-    with pytest.raises(WeightsDamaged, match=r"mine\.pth holds no upscaler"):
+    with pytest.raises(WeightsDamaged, match=r"mine\.pth (holds no|is damaged)"):
         load_upscaler(Installed("mine", tmp_path / "mine.pth"), None, CPU)
 
 
