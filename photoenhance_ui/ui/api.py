@@ -4,7 +4,7 @@ Translates to a Batch and back, over the same stream as the page; holds no logic
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -14,7 +14,9 @@ from gradio.events import api
 
 from photoenhance_ui.batch import Batch
 from photoenhance_ui.errors import InvalidOption
+from photoenhance_ui.events import Row
 from photoenhance_ui.request import OPTIONS, Option, Request
+from photoenhance_ui.ui.answers import Whole
 from photoenhance_ui.ui.service import Service
 from photoenhance_ui.ui.texts import ENGLISH
 from photoenhance_ui.ui.uploads import paths_of, photos_input
@@ -44,16 +46,16 @@ class Endpoints:
         keep_metadata: bool,
         request: gr.Request,
     ) -> AsyncIterator[tuple[list[str], Report]]:
-        """Enhance photos; yields after each one that is finished or failed, and whole at last."""
+        """Enhance photos; yields each one as it is finished or failed, and all at the end."""
         wish = _wish(locals())
         batch = await self._filled(photos, wish, request)
-        if not batch.ids:
-            yield [], []
+        places = {photo_id: place for place, photo_id in enumerate(batch.ids)}
         with self._service.streams.reading(request.session_hash, batch):
             async with aclosing(batch.changes()) as changes:  # type: ignore[type-var]
                 async for change in changes:
                     if change.row.state.settled:
-                        yield [str(path) for path in batch.finished], report_of(batch)
+                        yield told([(places[change.photo_id], change.row)])
+        yield Whole(*told(list(enumerate(batch.rows))))
 
     async def enhance_one(  # noqa: PLR0917 - as above
         self,
@@ -102,9 +104,10 @@ class Endpoints:
         return await asyncio.to_thread(fill)
 
 
-def report_of(batch: Batch) -> Report:
-    """One row per photo, in the order given."""
-    return [row.as_json() for row in batch.rows]
+def told(rows: Sequence[tuple[int, Row]]) -> tuple[list[str], Report]:
+    """Files and report of photos, each with its place among those that were given."""
+    files = [row.output for _, row in rows if row.output is not None]
+    return files, [{"index": place, **row.as_json()} for place, row in rows]
 
 
 def address_of(request: gr.Request) -> str | None:
