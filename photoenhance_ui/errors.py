@@ -31,7 +31,11 @@ Codes are part of the report and never change; sentences may.
 """
 
 import errno
-from typing import ClassVar
+import reprlib
+from typing import Any, ClassVar
+
+QUOTED_CHARACTERS = 80
+"""So much of what somebody sent is repeated in a sentence."""
 
 
 class PhotoEnhanceError(Exception):
@@ -200,3 +204,16 @@ def as_photoenhance_error(error: BaseException) -> PhotoEnhanceError:
         f"Something unexpected went wrong ({type(error).__name__}). "
         "The other photos are not affected; a retry may help."
     )
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = QUOTED_CHARACTERS
+
+
+def quoted(value: Any) -> str:
+    """``repr(value)``, but never long, however large the value is.
+
+    >>> quoted("two"), len(quoted("x" * 10**7))
+    ("'two'", 80)
+    """
+    return _SHORT.repr(value)
