@@ -163,10 +163,10 @@ def api_benchmark() -> str:
             _table((*heads, "each, once sent"), rows),
             "",
             f"Medians of {result['runs']} interleaved runs with photos of {result['photo']} "
-            f"pixels, client and server on the same {result['machine']['cores']} cores. A reader that "
-            f"stopped after the first answer, {stalled['calls']} times with {stalled['photos']} "
-            f"photos: the server held {memory[0]:.0f} MB before, {memory[1]:.0f} after the first "
-            f"time and {memory[-1]:.0f} at the end.",
+            f"pixels, client and server on the same {result['machine']['cores']} cores. A reader "
+            f"that stopped after the first answer, {stalled['calls']} times with "
+            f"{stalled['photos']} photos: the server held {memory[0]:.0f} MB before, "
+            f"{memory[1]:.0f} after the first time and {memory[-1]:.0f} at the end.",
         )
     )
 

@@ -4,10 +4,19 @@ Gradio repeats a generator's last value in the message that ends the call. Who w
 message would have to yield all before, and ``gradio_client`` would download every file once more.
 """
 
+import logging
 from typing import Any, NamedTuple
 
 import gradio as gr
 from gradio.block_function import BlockFunction
+from gradio.state_holder import SessionState
+
+from photoenhance_ui.errors import QUOTED_CHARACTERS
+from photoenhance_ui.ui.texts import ENGLISH
+from photoenhance_ui.ui.uploads import refuse_addresses
+
+log = logging.getLogger(__name__)
+MAX_SENTENCE_CHARACTERS = 4 * QUOTED_CHARACTERS
 
 
 class Whole(NamedTuple):
@@ -23,6 +32,25 @@ class Answering(gr.Blocks):
     def get_block_name(self) -> str:
         """What the front end knows it by."""
         return "blocks"
+
+    async def preprocess_data(
+        self,
+        block_fn: BlockFunction,
+        inputs: list[Any],
+        state: SessionState | None,
+        explicit_call: bool = False,
+    ) -> list[Any]:
+        """What a handler is given; what a client got wrong is one sentence, and no traceback."""
+        try:
+            refuse_addresses(inputs)
+            given: list[Any] = await super().preprocess_data(block_fn, inputs, state, explicit_call)
+        except gr.Error as error:
+            told = error.message[:MAX_SENTENCE_CHARACTERS]
+            raise gr.Error(told, title=error.title, print_exception=False) from error
+        except Exception as error:
+            log.info("call_refused event=%s reason=%s", block_fn.api_name, type(error).__name__)
+            raise gr.Error(ENGLISH("not_valid"), print_exception=False) from error
+        return given
 
     async def call_function(self, *given: Any, **named: Any) -> dict[str, Any]:
         """The next value of a handler; after ``Whole`` it is at its end."""

@@ -19,7 +19,7 @@ from photoenhance_ui.request import OPTIONS, Option, Request
 from photoenhance_ui.ui.answers import Whole
 from photoenhance_ui.ui.service import Service
 from photoenhance_ui.ui.texts import ENGLISH
-from photoenhance_ui.ui.uploads import paths_of, photos_input
+from photoenhance_ui.ui.uploads import paths_of, photo_input, photos_input
 
 Report = list[dict[str, Any]]
 COMPUTES = "enhance"
@@ -93,6 +93,9 @@ class Endpoints:
 
     async def _filled(self, photos: list[str] | None, wish: Request, request: gr.Request) -> Batch:
         """A new batch that holds the photos; taking files in is work for a thread."""
+        given, most = len(paths_of(photos)), self._service.settings.max_photos
+        if given > most:
+            raise gr.Error(ENGLISH("too_many", count=given, most=most), print_exception=False)
         owner = self._service.owners.owner(request.username, None, address_of(request))
 
         def fill() -> Batch:
@@ -137,7 +140,7 @@ def build_api(service: Service) -> None:
         "show_progress": "hidden",
     }
     with gr.Column(visible=False):
-        photos, photo = photos_input(label="photos"), gr.File(label="photo")
+        photos, photo = photos_input(label="photos"), photo_input(label="photo")
         options = [Api(_plain(option), _schema(option), option.name) for option in OPTIONS]
         gallery, report = gr.Gallery(label="gallery", type="filepath"), gr.JSON(label="report")
         file, row = gr.File(label="file"), gr.JSON(label="row")

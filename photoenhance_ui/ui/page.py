@@ -41,6 +41,8 @@ from photoenhance_ui.ui.view import (
 
 GLIMPSE_S = 0.5  # cards change at most twice a second
 THUMBNAILS_S = 0.3  # of each such time for thumbnails that are still to be made
+LANGUAGES_KEPT = 2000
+"""So many sessions' languages are remembered; older ones read what their browser asks for."""
 ZIP_NAME = "photos_enhanced.zip"
 SAVED = ("output_format", "quality", "keep_metadata")
 """The options that only say how a result is written."""
@@ -71,7 +73,10 @@ class Page:
     def speak(self, language: str, request: gr.Request) -> str:
         """From now on the session reads this language."""
         spoken = texts_in(language).language
+        self._languages.pop(request.session_hash or "", None)
         self._languages[request.session_hash or ""] = spoken
+        while len(self._languages) > LANGUAGES_KEPT:
+            self._languages.pop(next(iter(self._languages)), None)
         return spoken.value
 
     def say(self, request: gr.Request) -> Texts:
@@ -93,9 +98,9 @@ class Page:
             raise self._error("gone", request)
         return batch, photo_id
 
-    def _error(self, key: str, request: gr.Request) -> gr.Error:
+    def _error(self, key: str, request: gr.Request, **values: object) -> gr.Error:
         say = self.say(request)
-        return gr.Error(say(key), title=say("error"), print_exception=False)
+        return gr.Error(say(key, **values), title=say("error"), print_exception=False)
 
     def _failed(self, error: PhotoEnhanceError, request: gr.Request) -> gr.Error:
         told = self._reason(error, request)
@@ -121,7 +126,8 @@ class Page:
         wish = request_from(dict(zip((o.name for o in OPTIONS), options, strict=True)))
         before = self._batch(token, request)
         wish = _as_saved_in(before, wish)
-        batch = self.service.open_batch(self._owner(token, request), wish)
+        self._check_room(before, len(paths), request)
+        batch = self.service.open_batch(self._owner(token, request), wish, len(paths))
         if batch.request != wish:
             gr.Info(say("joined"), title=say("info"))
         if before is not None and before is not batch:
@@ -129,6 +135,18 @@ class Page:
         for path in paths:
             batch.add(path)
         return None, *self._view(batch, say)
+
+    def _check_room(self, batch: Batch | None, count: int, request: gr.Request) -> None:
+        """Raise ``gr.Error`` where so many photos find no room in the batch that they would join.
+
+        What has ended makes room: they begin a new one.
+        """
+        most = self.service.settings.max_photos
+        joined = 0 if batch is None or batch.settled else len(batch.ids)
+        if joined + count > most:
+            key = "too_many.joining" if count <= most else "too_many"
+            told = joined + count if count <= most else count
+            raise self._error(key, request, count=told, most=most)
 
     async def watch(self, token: str | None, request: gr.Request) -> AsyncIterator[Updates]:
         """Run the owner's batch and show it, until it ends; one stream per owner."""

@@ -10,16 +10,26 @@ from pathlib import Path
 from types import FrameType
 
 import gradio as gr
+from fastapi.exceptions import RequestValidationError
 from gradio.utils import get_upload_folder
+from starlette.middleware import Middleware
 
 from photoenhance_ui.errors import InvalidSetting
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.ui import look
+from photoenhance_ui.ui.broken_uploads import BrokenUploads
+from photoenhance_ui.ui.calls import WellFormedCalls, malformed
 from photoenhance_ui.ui.layout import build_page
 from photoenhance_ui.ui.service import Service, open_service
 
 MOST_WAITING = 200
 """Calls that may wait for a handler; more are told that the server is full."""
+SESSIONS_KEPT = 200
+"""Gradio keeps what it changed on the page for so many sessions, 0.13 MB each; each call of curl is
+one. A page that is older than these works on: what is chosen there is checked by the Request."""
+CALL_BYTES = 100_000
+PHOTO_CALL_BYTES = 2_000
+"""A call holds at most so many bytes, and so many for each photo: its path, twice, and its name."""
 OUTER_WALL_BYTES = 1_000_000_000
 """An upload is refused as a whole above this; the limit of a photo is checked by the batch."""
 
@@ -99,6 +109,18 @@ def _launch(blocks: gr.Blocks, settings: Settings) -> tuple[object, str, str | N
         ssr_mode=False,
         strict_cors=True,
         footer_links=["api"],
+        state_session_capacity=SESSIONS_KEPT,
+        app_kwargs={
+            "middleware": [
+                Middleware(BrokenUploads),
+                Middleware(
+                    WellFormedCalls,
+                    blocks=blocks,
+                    most_bytes=CALL_BYTES + settings.max_photos * PHOTO_CALL_BYTES,
+                ),
+            ],
+            "exception_handlers": {RequestValidationError: malformed},
+        },
         favicon_path=look.LOGO,
         theme=look.theme(),
         css_paths=[look.STYLESHEET],

@@ -50,9 +50,11 @@ class Service:
         folder = self.workspace.new_batch()
         return Batch(self.engine, owner, request, folder, self.settings)
 
-    def open_batch(self, owner: str, request: Request) -> Batch:
-        """The owner's batch that takes photos with this request, else a new one."""
-        return self.batches.open_for(owner, request, lambda: self._page_batch(owner, request))
+    def open_batch(self, owner: str, request: Request, photos: int = 1) -> Batch:
+        """The owner's batch that takes so many photos with this request, else a new one."""
+        return self.batches.open_for(
+            owner, request, lambda: self._page_batch(owner, request), photos
+        )
 
     def _page_batch(self, owner: str, request: Request) -> Batch:
         shelf = self.workspace.new_batch()

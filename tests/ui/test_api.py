@@ -342,9 +342,15 @@ def file_data(url: str, path: Path) -> dict[str, Any]:
 
 def called(url: str, data: list[Any]) -> list[tuple[str, Any]]:
     """The events of one call of ``/enhance``: kind and data."""
-    call = httpx.post(f"{url}gradio_api/call/enhance", json={"data": data}).raise_for_status()
+    return called_at(url, "enhance", data)
+
+
+def called_at(url: str, endpoint: str, data: list[Any]) -> list[tuple[str, Any]]:
+    """The events of one call: kind and data."""
+    address = f"{url}gradio_api/call/{endpoint}"
+    call = httpx.post(address, json={"data": data}, timeout=30).raise_for_status()
     events, kind = [], ""
-    address = f"{url}gradio_api/call/enhance/{call.json()['event_id']}"
+    address = f"{address}/{call.json()['event_id']}"
     with httpx.stream("GET", address, timeout=60) as stream:
         for line in stream.iter_lines():
             if line.startswith("event: "):
