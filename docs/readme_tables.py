@@ -109,8 +109,8 @@ def exit_codes() -> str:
 
 
 def limits() -> str:
-    """What is refused, each photo by itself."""
-    names = ("max_megabytes", "max_megapixels", "max_output_megapixels", "max_photos")
+    """What is refused: each photo by itself, and a call as a whole."""
+    names = [flag.name for flag in FLAGS if flag.name.startswith("max_")]
     flags = {flag.name: flag for flag in FLAGS}
     rows = ((flags[n].meaning, _shown(flags[n].default), f"`{flags[n].option}`") for n in names)
     return _table(("limit", "default", "setting"), rows)

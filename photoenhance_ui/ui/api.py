@@ -13,7 +13,7 @@ from gradio.components.api_component import Api
 from gradio.events import api
 
 from photoenhance_ui.batch import Batch
-from photoenhance_ui.errors import InvalidOption
+from photoenhance_ui.errors import InvalidOption, TooManyCalls, TooMuchAtOnce
 from photoenhance_ui.events import Row
 from photoenhance_ui.request import OPTIONS, Option, Request
 from photoenhance_ui.ui.answers import Whole
@@ -93,18 +93,21 @@ class Endpoints:
 
     async def _filled(self, photos: list[str] | None, wish: Request, request: gr.Request) -> Batch:
         """A new batch that holds the photos; taking files in is work for a thread."""
-        given, most = len(paths_of(photos)), self._service.settings.max_photos
-        if given > most:
-            raise gr.Error(ENGLISH("too_many", count=given, most=most), print_exception=False)
+        paths, most = paths_of(photos), self._service.settings.max_photos
+        if len(paths) > most:
+            told = ENGLISH("too_many", count=len(paths), most=most)
+            raise gr.Error(told, print_exception=False)
         owner = self._service.owners.owner(request.username, None, address_of(request))
 
         def fill() -> Batch:
-            batch = self._service.new_batch(owner, wish)
-            for path in paths_of(photos):
-                batch.add(path)
-            return batch
+            bounds = self._service.bounds
+            bounds.note_call(owner)
+            return bounds.fill(owner, paths, lambda: self._service.new_batch(owner, wish))
 
-        return await asyncio.to_thread(fill)
+        try:
+            return await asyncio.to_thread(fill)
+        except (TooMuchAtOnce, TooManyCalls) as error:
+            raise gr.Error(error.sentence, print_exception=False) from error
 
 
 def told(rows: Sequence[tuple[int, Row]]) -> tuple[list[str], Report]:

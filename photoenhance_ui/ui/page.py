@@ -14,7 +14,7 @@ import gradio as gr
 
 from photoenhance_ui.batch import Batch
 from photoenhance_ui.catalogue import CATALOGUE
-from photoenhance_ui.errors import PhotoEnhanceError
+from photoenhance_ui.errors import PhotoEnhanceError, TooManyCalls, TooMuchAtOnce
 from photoenhance_ui.events import State
 from photoenhance_ui.request import OPTIONS, OutputFormat, Request, preset_options
 from photoenhance_ui.storage import write_zip
@@ -127,13 +127,18 @@ class Page:
         before = self._batch(token, request)
         wish = _as_saved_in(before, wish)
         self._check_room(before, len(paths), request)
-        batch = self.service.open_batch(self._owner(token, request), wish, len(paths))
+        owner, bounds = self._owner(token, request), self.service.bounds
+        try:
+            bounds.note_call(owner)
+            batch = bounds.fill(
+                owner, paths, lambda: self.service.open_batch(owner, wish, len(paths))
+            )
+        except (TooMuchAtOnce, TooManyCalls) as error:
+            raise self._failed(error, request) from error
         if batch.request != wish:
             gr.Info(say("joined"), title=say("info"))
         if before is not None and before is not batch:
             gr.Info(say("replaced"), title=say("info"))
-        for path in paths:
-            batch.add(path)
         return None, *self._view(batch, say)
 
     def _check_room(self, batch: Batch | None, count: int, request: gr.Request) -> None:

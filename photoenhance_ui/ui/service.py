@@ -18,6 +18,7 @@ from photoenhance_ui.kept import KeptParts
 from photoenhance_ui.request import Request
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.storage import BatchFolder, Workspace, sweep_uploads
+from photoenhance_ui.ui.bounds import Bounds
 from photoenhance_ui.ui.owner import Owners
 from photoenhance_ui.ui.streams import Streams
 
@@ -42,6 +43,7 @@ class Service:
     owners: Owners
     downloads: Downloads
     journals: Journals
+    bounds: Bounds
     batches: Batches = field(default_factory=Batches)
     streams: Streams = field(default_factory=Streams)
 
@@ -107,6 +109,7 @@ def open_service(settings: Settings, files: Path, state: Path) -> Iterator[Servi
             Owners.with_secret_in(state),
             Downloads(settings.weights_dir, engine.networks_arrived),
             Journals(state),
+            Bounds(settings),
         )
         service.restore()
         with _janitor(service, files):

@@ -425,6 +425,8 @@ _CHINESE_REASONS: Mapping[str, str] = MappingProxyType(
         "photo_damaged": "文件已损坏或不完整，无法读完。",
         "too_many_pixels": "照片的像素太多，超过了允许的数量。",
         "too_many_photos": "这一批的照片已满。请在下一批中处理这张。",
+        "too_much_at_once": "您等待处理的照片太多。请等一些完成后再试。",
+        "too_many_calls": "您发送得太频繁。请过一会儿再试。",
         "invalid_option": "有一个选项的值不可用。",
         "invalid_setting": "有一个设置的值不可用。",
         "network_missing": "所选的网络没有安装。",
