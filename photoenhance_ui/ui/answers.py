@@ -16,6 +16,7 @@ from photoenhance_ui.ui.texts import ENGLISH
 from photoenhance_ui.ui.uploads import refuse_addresses
 
 log = logging.getLogger(__name__)
+IDLE_S = 600.0
 MAX_SENTENCE_CHARACTERS = 4 * QUOTED_CHARACTERS
 
 
@@ -28,6 +29,26 @@ class Whole(NamedTuple):
 
 class Answering(gr.Blocks):
     """Blocks that know ``Whole``; where a Gradio does not ask them, it is a value like any."""
+
+    _idle: frozenset[str] = frozenset()
+    _next_look: float = 0.0
+
+    def forget_idle(self, now: float) -> None:
+        """Forget what idle sessions have not read; ``now`` in seconds of a clock that never halts.
+
+        It looks once in ``IDLE_S``: a session is idle where nothing of it runs at this look, nor
+        did at the last. Gradio keeps the messages of 2,000 sessions, and their names for ever.
+        """
+        if now < self._next_look:
+            return
+        self._next_look = now + IDLE_S
+        queue = self._queue
+        known = {*queue.pending_event_ids_session, *queue.pending_messages_per_session}
+        idle = known - {event.session_hash for event in queue.event_ids_to_events.values()}
+        for session in idle & self._idle:
+            queue.pending_event_ids_session.pop(session, None)
+            queue.pending_messages_per_session.pop(session, None)
+        self._idle = frozenset(idle)
 
     def get_block_name(self) -> str:
         """What the front end knows it by."""

@@ -7,12 +7,12 @@ the handlers.
 
 import json
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import gradio as gr
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from photoenhance_ui.errors import quoted
+from photoenhance_ui.ui.answers import Answering
 
 CALL = re.compile(r"/gradio_api/(call/v2|call|run|api|queue)/([^/]+)/?$")
 MAX_HASH = 100
@@ -47,7 +48,7 @@ class WellFormedCalls:
     A call holds at most ``most_bytes``.
     """
 
-    def __init__(self, app: ASGIApp, blocks: gr.Blocks, most_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, blocks: Answering, most_bytes: int) -> None:
         self._app = app
         self._blocks = blocks
         self._most_bytes = most_bytes
@@ -57,6 +58,7 @@ class WellFormedCalls:
         method = scope["method"] if scope["type"] == "http" else None
         if method == "POST" and (call := CALL.search(scope["path"])):
             try:
+                self._blocks.forget_idle(time.monotonic())
                 body = await self._body(receive)
                 self._check(call[1], call[2], _json(body))
             except _Refused as refused:

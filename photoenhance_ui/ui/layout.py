@@ -129,7 +129,7 @@ class Screen:
     networks: Networks
 
 
-def build_page(service: Service) -> gr.Blocks:
+def build_page(service: Service) -> Answering:
     """The whole app: the page and the API, ready to be launched."""
     page = Page(service, written_examples(service.workspace.root.parent / "examples"))
     labels = Labels()

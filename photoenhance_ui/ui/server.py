@@ -17,6 +17,7 @@ from starlette.middleware import Middleware
 from photoenhance_ui.errors import InvalidSetting
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.ui import look
+from photoenhance_ui.ui.answers import Answering
 from photoenhance_ui.ui.broken_uploads import BrokenUploads
 from photoenhance_ui.ui.calls import WellFormedCalls, malformed
 from photoenhance_ui.ui.layout import build_page
@@ -40,7 +41,7 @@ class Running:
 
     url: str
     share_url: str | None
-    blocks: gr.Blocks
+    blocks: Answering
     service: Service
 
 
@@ -93,7 +94,7 @@ def check_port(host: str, port: int) -> None:
             ) from error
 
 
-def _launch(blocks: gr.Blocks, settings: Settings) -> tuple[object, str, str | None]:
+def _launch(blocks: Answering, settings: Settings) -> tuple[object, str, str | None]:
     user, colon, password = settings.auth.partition(":")
     return blocks.launch(
         server_name=settings.host,
