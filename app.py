@@ -11,6 +11,7 @@ from photoenhance_ui.settings import STATE_DIR, parse_settings
 def prepare_environment(environment: MutableMapping[str, str]) -> None:
     """What Gradio reads when it is imported: nothing leaves the machine, files live with us."""
     environment["GRADIO_ANALYTICS_ENABLED"] = "False"
+    environment["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"  # else a table of the last 10,000 calls
     environment.setdefault("HF_HUB_OFFLINE", "1")
     environment.setdefault("GRADIO_TEMP_DIR", str(STATE_DIR / "files"))
 

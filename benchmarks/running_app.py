@@ -19,6 +19,15 @@ LOOK_EVERY_S = 0.05
 @contextmanager
 def started_app(*flags: str, environment: Mapping[str, str] | None = None) -> Iterator[str]:
     """The app on a free port, answering, until the block ends; gives its address."""
+    with started_process(*flags, environment=environment) as (url, _):
+        yield url
+
+
+@contextmanager
+def started_process(
+    *flags: str, environment: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, int]]:
+    """The same; gives its address and the number of its process."""
     port = free_port()
     command = [sys.executable, "app.py", "--host", "127.0.0.1", "--port", str(port), *flags]
     variables = {**os.environ, **(environment or {})}
@@ -26,7 +35,7 @@ def started_app(*flags: str, environment: Mapping[str, str] | None = None) -> It
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_for(url, app)
-        yield url
+        yield url, app.pid
     finally:
         app.terminate()
         try:

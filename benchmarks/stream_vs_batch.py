@@ -3,8 +3,8 @@
 ``python -m benchmarks.stream_vs_batch`` starts the app on a free port of this machine (or takes
 ``--url``) and sends the same photos through ``/enhance`` in three ways, interleaved, five times:
 
-- **stream**: every event is looked at. A photo is there when the event arrives whose report says
-  that it is done.
+- **stream**: every event is looked at. A photo is there when the event arrives whose report holds
+  it.
 - **batch**: what a person waits for where the server answers once, when all is done. The same
   endpoint does the same work; only the event that ends it is looked at, so the first photo comes
   with the last. (A server that really answers once would save the events in between, which weigh
@@ -110,12 +110,13 @@ class Server:
 
 
 def arrivals_of_stream(server: Server, call: dict[str, Any]) -> tuple[float, ...]:
-    """When the report first says of each photo that it is done."""
-    arrivals: list[float] = []
-    for arrived, _, (_, report) in server.call("enhance", **call):
-        done = _done(report)
-        arrivals += [arrived] * (len(done) - len(arrivals))
-    return tuple(arrivals)
+    """When each photo's own answer comes; the one that ends the call holds all once more."""
+    return tuple(
+        arrived
+        for arrived, kind, (_, report) in server.call("enhance", **call)
+        if kind == "generating"
+        for _ in _done(report)
+    )
 
 
 def arrivals_of_batch(server: Server, call: dict[str, Any]) -> tuple[float, ...]:

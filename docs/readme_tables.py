@@ -24,6 +24,7 @@ LOAD_RESULTS = tuple(
     for name in ("memory", "cold_start", "page")
 )
 STREAM_RESULTS = PROJECT_DIR / "benchmarks" / "results" / "stream_vs_batch.json"
+API_RESULTS = PROJECT_DIR / "benchmarks" / "results" / "api_in_line.json"
 INSTALL_RESULTS = PROJECT_DIR / "benchmarks" / "results" / "installs.json"
 
 _BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -108,8 +109,8 @@ def exit_codes() -> str:
 
 
 def limits() -> str:
-    """What is refused, each photo by itself."""
-    names = ("max_megabytes", "max_megapixels", "max_output_megapixels", "max_photos")
+    """What is refused: each photo by itself, and a call as a whole."""
+    names = [flag.name for flag in FLAGS if flag.name.startswith("max_")]
     flags = {flag.name: flag for flag in FLAGS}
     rows = ((flags[n].meaning, _shown(flags[n].default), f"`{flags[n].option}`") for n in names)
     return _table(("limit", "default", "setting"), rows)
@@ -138,6 +139,34 @@ def stream_benchmark() -> str:
             f"The first photo of the stream came {sooner['batch']:g} % sooner than that of a "
             f"batch and {sooner['zip']:g} % sooner than a ZIP; the project that this one grew "
             f"from promised {promise:g} %.",
+        )
+    )
+
+
+def api_benchmark() -> str:
+    """What a call costs by its number of photos, as measured last."""
+    result = json.loads(API_RESULTS.read_text())
+    rows = (
+        (
+            case["way"],
+            str(case["photos"]),
+            *(f"{case[key]:.1f} s" for key in ("uploaded_s", "first_s", "loop_s", "result_s")),
+            f"{case['each_ms']:.0f} ms",
+        )
+        for case in result["summary"]
+    )
+    heads = ("client", "photos", "all sent after", "first after", "last after", "result after")
+    stalled = result["stalled"]
+    memory = stalled["memory_mb"]
+    return "\n".join(
+        (
+            _table((*heads, "each, once sent"), rows),
+            "",
+            f"Medians of {result['runs']} interleaved runs with photos of {result['photo']} "
+            f"pixels, client and server on the same {result['machine']['cores']} cores. A reader "
+            f"that stopped after the first answer, {stalled['calls']} times with "
+            f"{stalled['photos']} photos: the server held {memory[0]:.0f} MB before, "
+            f"{memory[1]:.0f} after the first time and {memory[-1]:.0f} at the end.",
         )
     )
 
@@ -226,6 +255,7 @@ TABLES = {
     "suffixes": suffixes,
     "speed_benchmark": speed_benchmark,
     "stream_benchmark": stream_benchmark,
+    "api_benchmark": api_benchmark,
     "memory_benchmark": memory_benchmark,
     "installs": installs,
 }

@@ -220,14 +220,14 @@ class Batch:
         """True while somebody reads ``changes``."""
         return self._wake is not None
 
-    def takes(self, request: Request) -> bool:
-        """Whether more photos may join: always while it runs, whatever they ask for.
+    def takes(self, request: Request, photos: int = 1) -> bool:
+        """Whether so many more photos may join: always while it runs, whatever they ask for.
 
         Once it has ended: where a new batch would do the same, and this one has room and files.
         """
         if not self.settled:
             return True
-        has_room = len(self._entries) < self._settings.max_photos
+        has_room = len(self._entries) + photos <= self._settings.max_photos
         is_same = request == self.request and self._choice in (None, self._likely_choice(request))
         return is_same and has_room and self.shelf.exists()
 
@@ -622,11 +622,13 @@ class Batches:
         """The owner's batch, running or ended; None where there has been none."""
         return self._batches.get(owner)
 
-    def open_for(self, owner: str, request: Request, begin: Callable[[], Batch]) -> Batch:
-        """The batch that photos with this request join, else a new one from ``begin``."""
+    def open_for(
+        self, owner: str, request: Request, begin: Callable[[], Batch], photos: int = 1
+    ) -> Batch:
+        """The batch that so many photos with this request join, else a new one from ``begin``."""
         with self._lock:
             batch = self._batches.get(owner)
-            if batch is not None and batch.takes(request):
+            if batch is not None and batch.takes(request, photos):
                 return batch
             self._batches[owner] = begin()
             if batch is not None:

@@ -12,6 +12,8 @@ The tree::
     │   ├── PhotoDamaged             photo_damaged
     │   ├── TooManyPixels            too_many_pixels
     │   └── TooManyPhotos            too_many_photos
+    ├── TooMuchAtOnce            too_much_at_once: more waits of one person than may
+    ├── TooManyCalls             too_many_calls: one person calls too often
     ├── InvalidOption            invalid_option: the request itself is wrong
     ├── InvalidSetting           invalid_setting: a flag or a PHOTOENHANCE_ variable is wrong
     ├── WeightsError             a network's file cannot be used
@@ -32,9 +34,13 @@ Codes are part of the report and never change; sentences may.
 """
 
 import errno
+import reprlib
 import traceback
 from pathlib import Path
 from typing import ClassVar
+
+QUOTED_CHARACTERS = 80
+"""So much of what somebody sent is repeated in a sentence."""
 
 
 class PhotoEnhanceError(Exception):
@@ -100,6 +106,18 @@ class TooManyPhotos(PhotoRefused):
     """The batch already holds as many photos as are allowed."""
 
     code = "too_many_photos"
+
+
+class TooMuchAtOnce(PhotoEnhanceError):
+    """With these, more photos of one person would wait than may."""
+
+    code = "too_much_at_once"
+
+
+class TooManyCalls(PhotoEnhanceError):
+    """One person has sent photos too often within a minute."""
+
+    code = "too_many_calls"
 
 
 class InvalidOption(PhotoEnhanceError):
@@ -218,3 +236,16 @@ def as_photoenhance_error(error: BaseException) -> PhotoEnhanceError:
         f"Something unexpected went wrong ({type(error).__name__}). "
         "The other photos are not affected; a retry may help."
     )
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = QUOTED_CHARACTERS
+
+
+def quoted(value: object) -> str:
+    """``repr(value)``, but never long, however large the value is.
+
+    >>> quoted("two"), len(quoted("x" * 10**7))
+    ("'two'", 80)
+    """
+    return _SHORT.repr(value)

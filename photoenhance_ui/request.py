@@ -6,10 +6,11 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from photoenhance_ui.errors import InvalidOption
+from photoenhance_ui.errors import InvalidOption, quoted
 
 MIN_SCALE = 1.0
 MAX_SCALE = 8.0
+MAX_NAME_CHARACTERS = 200
 AUTO = "auto"
 """The best upscaler of those installed, chosen once for a batch."""
 RESAMPLE_ONLY = "none"
@@ -135,7 +136,8 @@ class Request:
         unknown = sorted(set(options) - known)
         if unknown:
             raise InvalidOption(
-                f"There is no option named {unknown[0]!r}; there are: {', '.join(sorted(known))}."
+                f"There is no option named {quoted(unknown[0])}; "
+                f"there are: {', '.join(sorted(known))}."
             )
         return cls(**options)
 
@@ -146,11 +148,11 @@ def _checked(option: Option, value: Any) -> Any:
         return _chosen(option, value)
     if option.kind is bool:
         if not isinstance(value, bool):
-            raise InvalidOption(f"{option.name} is yes or no (true or false), not {value!r}.")
+            raise InvalidOption(f"{option.name} is yes or no (true or false), not {quoted(value)}.")
         return value
     if option.kind is str:
-        if not isinstance(value, str) or not value.strip():
-            raise InvalidOption(f"{option.name} must be a name, not {value!r}.")
+        if not isinstance(value, str) or not 0 < len(value.strip()) <= MAX_NAME_CHARACTERS:
+            raise InvalidOption(f"{option.name} must be a name, not {quoted(value)}.")
         return value.strip()
     return _number(option, value)
 
@@ -158,7 +160,7 @@ def _checked(option: Option, value: Any) -> Any:
 def _chosen(option: Option, value: Any) -> Any:
     if value not in option.choices:
         raise InvalidOption(
-            f"{option.name} must be one of {', '.join(option.choices)}, not {value!r}."
+            f"{option.name} must be one of {', '.join(option.choices)}, not {quoted(value)}."
         )
     return option.kind(value)
 
@@ -166,14 +168,14 @@ def _chosen(option: Option, value: Any) -> Any:
 def _number(option: Option, value: Any) -> int | float:
     lowest, highest = option.lowest, option.highest
     assert lowest is not None and highest is not None
-    message = f"{option.name} must be a number from {lowest:g} to {highest:g}, not {value!r}."
+    message = f"{option.name} must be a number from {lowest:g} to {highest:g}, not {quoted(value)}."
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidOption(message)
     if not lowest <= value <= highest:  # also where it is not a number
         raise InvalidOption(message)
     if option.kind is int:
         if value != int(value):
-            raise InvalidOption(f"{option.name} must be a whole number, not {value!r}.")
+            raise InvalidOption(f"{option.name} must be a whole number, not {quoted(value)}.")
         return int(value)
     return float(value)
 
@@ -200,7 +202,9 @@ def preset_options(name: str, installed_upscalers: Collection[str]) -> dict[str,
     A preset prefers an upscaler; where that one is not installed, the choice stays ``auto``.
     """
     if name not in PRESETS:
-        raise InvalidOption(f"There is no preset named {name!r}; there are: {', '.join(PRESETS)}.")
+        raise InvalidOption(
+            f"There is no preset named {quoted(name)}; there are: {', '.join(PRESETS)}."
+        )
     options = {**{option.name: option.default for option in OPTIONS}, **PRESETS[name]}
     if options["upscaler"] not in (AUTO, RESAMPLE_ONLY, *installed_upscalers):
         options["upscaler"] = AUTO

@@ -106,6 +106,17 @@ FLAGS: tuple[Flag, ...] = (
     Flag("max_output_megapixels", 256.0, float,
          "Largest result, in millions of pixels; a larger scale is lowered.", lowest=0.001),
     Flag("max_photos", 200, int, "Photos in one batch.", lowest=1),
+    Flag("max_waiting_photos", 2000, int,
+         "Photos of one person (without `--users`: of one address) that wait or are worked on at "
+         "once, in all batches; at least `--max-photos`.",
+         lowest=1, page_only=True),
+    Flag("max_waiting_megabytes", 20000.0, float, "The same in MB of their files.",
+         lowest=0.001, page_only=True),
+    Flag("max_waiting_megapixels", 50000.0, float, "The same in millions of pixels.",
+         lowest=0.001, page_only=True),
+    Flag("max_calls_per_minute", 3000, int,
+         "How often one person, or one address, may send photos within a minute.",
+         lowest=1, page_only=True),
     Flag("keep_hours", 24.0, float,
          "Hours for which results and uploads stay on the server after their batch ended.",
          lowest=0, page_only=True),
@@ -142,6 +153,10 @@ class Settings:
     max_megapixels: float = 64.0
     max_output_megapixels: float = 256.0
     max_photos: int = 200
+    max_waiting_photos: int = 2000
+    max_waiting_megabytes: float = 20000.0
+    max_waiting_megapixels: float = 50000.0
+    max_calls_per_minute: int = 3000
     keep_hours: float = 24.0
 
     @property
@@ -207,8 +222,6 @@ def settings_from(
         raise InvalidSetting("--auth needs the form USER:PASSWORD.")
     if values["auth"] and values["users"]:
         raise InvalidSetting("--auth and --users exclude each other.")
-    if any(not origin.startswith(("http://", "https://")) for origin in values["allowed_origins"]):
-        raise InvalidSetting("--allowed-origins needs origins like https://example.org.")
     for name in ("weights_dir", "cache_dir"):
         if values[name].exists() and not values[name].is_dir():
             raise InvalidSetting(f"--{name.replace('_', '-')}: {values[name]} is no folder.")

@@ -21,6 +21,7 @@ def test_nothing_leaves_the_machine_and_files_live_in_the_project() -> None:
     prepare_environment(environment)
     assert environment == {
         "GRADIO_ANALYTICS_ENABLED": "False",
+        "GRADIO_ANALYTICS_MAX_EVENTS": "1",
         "HF_HUB_OFFLINE": "1",
         "GRADIO_TEMP_DIR": str(STATE_DIR / "files"),
     }

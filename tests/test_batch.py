@@ -346,6 +346,17 @@ def test_a_full_batch_that_ended_is_followed_by_a_new_one(
     assert batches.open_for("me", REQUEST, begin) is not first
 
 
+def test_photos_that_find_no_room_together_begin_a_new_batch(
+    begin: Begin, photo_file: PhotoMaker
+) -> None:
+    batches = Batches()
+    first = batches.open_for("me", REQUEST, lambda: begin(max_photos=3))
+    first.add(photo_file("chelsea"))
+    run(first)
+    assert batches.open_for("me", REQUEST, begin, 2) is first
+    assert batches.open_for("me", REQUEST, begin, 3) is not first
+
+
 def test_only_a_batch_that_ended_is_cleared(begin: Begin, photo_file: PhotoMaker) -> None:
     batches = Batches()
     batch = batches.open_for("me", REQUEST, begin)

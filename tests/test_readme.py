@@ -303,8 +303,8 @@ def test_the_python_example_prints_and_saves_each_photo_as_it_comes(
     told_broken, *told = sorted([*early, *late.splitlines(keepends=True)])
     assert told_broken.startswith("broken.jpg: This is no photo")
     assert told == [
-        "chelsea.png: chelsea_enhanced.png, 96 x 96\n",
-        "coffee.png: coffee_enhanced.png, 128 x 128\n",
+        "chelsea_enhanced.png: saved\n",
+        "coffee_enhanced.png: saved\n",
     ]
     sizes = {path.name: Image.open(path).size for path in saved.iterdir()}
     assert sizes == {"chelsea_enhanced.png": (96, 96), "coffee_enhanced.png": (128, 128)}

@@ -4,7 +4,7 @@ Translates to a Batch and back, over the same stream as the page; holds no logic
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -13,11 +13,13 @@ from gradio.components.api_component import Api
 from gradio.events import api
 
 from photoenhance_ui.batch import Batch
-from photoenhance_ui.errors import InvalidOption
+from photoenhance_ui.errors import InvalidOption, TooManyCalls, TooMuchAtOnce
+from photoenhance_ui.events import Row
 from photoenhance_ui.request import OPTIONS, Option, Request
+from photoenhance_ui.ui.answers import Whole
 from photoenhance_ui.ui.service import Service
 from photoenhance_ui.ui.texts import ENGLISH
-from photoenhance_ui.ui.uploads import paths_of, photos_input
+from photoenhance_ui.ui.uploads import paths_of, photo_input, photos_input
 
 Report = list[dict[str, Any]]
 COMPUTES = "enhance"
@@ -44,16 +46,16 @@ class Endpoints:
         keep_metadata: bool,
         request: gr.Request,
     ) -> AsyncIterator[tuple[list[str], Report]]:
-        """Enhance photos; yields after each one that is finished or failed, and whole at last."""
+        """Enhance photos; yields each one as it is finished or failed, and all at the end."""
         wish = _wish(locals())
         batch = await self._filled(photos, wish, request)
-        if not batch.ids:
-            yield [], []
+        places = {photo_id: place for place, photo_id in enumerate(batch.ids)}
         with self._service.streams.reading(request.session_hash, batch):
             async with aclosing(batch.changes()) as changes:  # type: ignore[type-var]
                 async for change in changes:
                     if change.row.state.settled:
-                        yield [str(path) for path in batch.finished], report_of(batch)
+                        yield told([(places[change.photo_id], change.row)])
+        yield Whole(*told(list(enumerate(batch.rows))))
 
     async def enhance_one(  # noqa: PLR0917 - as above
         self,
@@ -91,20 +93,27 @@ class Endpoints:
 
     async def _filled(self, photos: list[str] | None, wish: Request, request: gr.Request) -> Batch:
         """A new batch that holds the photos; taking files in is work for a thread."""
-        owner = self._service.caller(request.username, address_of(request))
+        paths, most = paths_of(photos), self._service.settings.max_photos
+        if len(paths) > most:
+            told = ENGLISH("too_many", count=len(paths), most=most)
+            raise gr.Error(told, print_exception=False)
+        caller = self._service.caller(request.username, address_of(request))
 
         def fill() -> Batch:
-            batch = self._service.new_batch(owner, wish)
-            for path in paths_of(photos):
-                batch.add(path)
-            return batch
+            bounds = self._service.bounds
+            bounds.note_call(caller)
+            return bounds.fill(caller, paths, lambda: self._service.new_batch(caller, wish))
 
-        return await asyncio.to_thread(fill)
+        try:
+            return await asyncio.to_thread(fill)
+        except (TooMuchAtOnce, TooManyCalls) as error:
+            raise gr.Error(error.sentence, print_exception=False) from error
 
 
-def report_of(batch: Batch) -> Report:
-    """One row per photo, in the order given."""
-    return [row.as_json() for row in batch.rows]
+def told(rows: Sequence[tuple[int, Row]]) -> tuple[list[str], Report]:
+    """Files and report of photos, each with its place among those that were given."""
+    files = [row.output for _, row in rows if row.output is not None]
+    return files, [{"index": place, **row.as_json()} for place, row in rows]
 
 
 def address_of(request: gr.Request) -> str | None:
@@ -134,7 +143,7 @@ def build_api(service: Service) -> None:
         "show_progress": "hidden",
     }
     with gr.Column(visible=False):
-        photos, photo = photos_input(label="photos"), gr.File(label="photo")
+        photos, photo = photos_input(label="photos"), photo_input(label="photo")
         options = [Api(_plain(option), _schema(option), option.name) for option in OPTIONS]
         gallery, report = gr.Gallery(label="gallery", type="filepath"), gr.JSON(label="report")
         file, row = gr.File(label="file"), gr.JSON(label="row")

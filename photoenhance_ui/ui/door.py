@@ -10,7 +10,9 @@ from gradio.routes import App
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from photoenhance_ui.errors import InvalidSetting
 from photoenhance_ui.settings import Settings
+from photoenhance_ui.ui.bodies import most_bytes_of_call
 from photoenhance_ui.ui.gate import LoginFirst, OwnNamesOnly, OwnPagesOnly, SafeAnswers
 from photoenhance_ui.ui.hosts import Address, Hosts, is_loopback
 from photoenhance_ui.ui.logins import ADDRESS, FREE_TRIES, Logins, logins_of
@@ -26,6 +28,8 @@ class Door:
 
     hosts: Hosts
     logins: Logins | None
+    most_bytes: int
+    """Of a call."""
     embedded: bool
     """Whether Hugging Face shows the server in a frame of its own page."""
 
@@ -34,13 +38,17 @@ class Door:
         """As the settings, or the variables of a Space, want it. Raises InvalidSetting."""
         is_space = bool(os.environ.get("SPACE_ID"))
         hosts = Hosts(is_local(settings), origins=settings.allowed_origins)
-        named = (*settings.allowed_hosts, os.environ.get("SPACE_HOST", "") if is_space else "")
-        hosts.named += [address for address in map(Address.of, named) if address is not None]
+        space = os.environ.get("SPACE_HOST") if is_space else None
+        hosts.named += map(_named, (*settings.allowed_hosts, *((space,) if space else ())))
+        for origin in settings.allowed_origins:
+            if Address.of_origin(origin) is None:
+                raise InvalidSetting("--allowed-origins needs origins like https://example.org.")
         if "://" in settings.root_path:
             scheme, _, rest = settings.root_path.partition("://")
             hosts.add_url(f"{scheme}://{rest.partition('/')[0]}")
         users = Path(settings.users).expanduser() if settings.users else None
-        return cls(hosts, logins_of(settings.auth, users), is_space)
+        logins = logins_of(settings.auth, users)
+        return cls(hosts, logins, most_bytes_of_call(settings), is_space)
 
     @asynccontextmanager
     async def around(self, app: App) -> AsyncIterator[None]:
@@ -52,13 +60,20 @@ class Door:
 
     def before(self, inner: ASGIApp, app: App) -> ASGIApp:
         """The checks, in the order in which a request meets them from the outside in."""
-        guarded: ASGIApp = OwnSessionsOnly(inner)
+        guarded: ASGIApp = OwnSessionsOnly(inner, self.most_bytes)
         if self.logins is not None:
             guarded = LoginFirst(guarded, lambda cookies: _has_logged_in(app, cookies))
             guarded = _KeysAsLogins(guarded, app, self.logins)
         guarded = OwnPagesOnly(guarded, self.hosts, embedded=self.embedded)
         guarded = OwnNamesOnly(guarded, self.hosts)
         return SafeAnswers(_told_whence(guarded), self.embedded)
+
+
+def _named(host: str) -> Address:
+    address = Address.of(host)
+    if address is None:
+        raise InvalidSetting("--allowed-hosts needs names like photos.example.org.")
+    return address
 
 
 def is_local(settings: Settings) -> bool:

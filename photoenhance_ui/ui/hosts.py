@@ -41,7 +41,10 @@ class Address:
     @classmethod
     def of_origin(cls, origin: str) -> "Address | None":
         """The address of an origin like ``https://NAME[:PORT]``; None for ``null`` and the like."""
-        parts = urlsplit(origin)
+        try:
+            parts = urlsplit(origin)
+        except ValueError:  # what looks like an IPv6 address and is none
+            return None
         if parts.scheme not in STANDARD_PORTS or parts.path or parts.query or parts.fragment:
             return None
         address = cls.of(parts.netloc)

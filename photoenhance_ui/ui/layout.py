@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from photoenhance_ui.request import OPTIONS, PRESETS
+from photoenhance_ui.ui.answers import Answering
 from photoenhance_ui.ui.api import COMPUTES, build_api
 from photoenhance_ui.ui.closeup import closed
 from photoenhance_ui.ui.components import buttons, cards, viewer
@@ -127,11 +128,11 @@ class Screen:
     networks: Networks
 
 
-def build_page(service: Service) -> gr.Blocks:
+def build_page(service: Service) -> Answering:
     """The whole app: the page and the API, ready to be launched."""
     page = Page(service)
     labels = Labels()
-    blocks = gr.Blocks(title=ENGLISH("title"), analytics_enabled=False)
+    blocks = Answering(title=ENGLISH("title"), analytics_enabled=False)
     with blocks:
         screen = _screen(page, labels)
         _wire_batch(page, screen, service.settings.handlers)

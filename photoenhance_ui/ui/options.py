@@ -18,12 +18,16 @@ def option_input(option: Option, facts: Callable[[], EngineFacts], labels: Label
     """The input for one option; upscalers are those that ``facts`` tells whenever it is read."""
     fixed: dict[str, Any] = {"elem_id": f"pe-{option.name.replace('_', '-')}"}
     if option.name == "upscaler":
-        return labels.make(
+        chosen = labels.make(
             gr.Dropdown,
             lambda say: {**_labels(option, say), "choices": upscaler_choices(facts(), say)},
             value=option.default,
             **fixed,
         )
+        # The Request judges it: Gradio knows the choices of the start alone, once it has forgotten
+        # a session's.
+        chosen.preprocess = lambda name: name
+        return chosen
     if option.choices:
         return labels.make(
             gr.Dropdown,

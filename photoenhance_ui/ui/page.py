@@ -12,11 +12,11 @@ import gradio as gr
 
 from photoenhance_ui.batch import Batch
 from photoenhance_ui.catalogue import CATALOGUE
-from photoenhance_ui.errors import PhotoEnhanceError
+from photoenhance_ui.errors import PhotoEnhanceError, TooManyCalls, TooMuchAtOnce
 from photoenhance_ui.events import State
 from photoenhance_ui.names import is_side_file, plain_name
 from photoenhance_ui.request import OPTIONS, OutputFormat, Request, preset_options
-from photoenhance_ui.ui.api import request_from
+from photoenhance_ui.ui.api import address_of, request_from
 from photoenhance_ui.ui.closeup import closeup
 from photoenhance_ui.ui.examples import written_examples
 from photoenhance_ui.ui.glimpses import glimpses
@@ -40,6 +40,8 @@ from photoenhance_ui.ui.view import (
 
 GLIMPSE_S = 0.5  # cards change at most twice a second
 THUMBNAILS_S = 0.3  # of each such time for thumbnails that are still to be made
+LANGUAGES_KEPT = 2000
+"""So many sessions' languages are remembered; older ones read what their browser asks for."""
 SAVED = ("output_format", "quality", "keep_metadata")
 """The options that only say how a result is written."""
 
@@ -68,7 +70,10 @@ class Page:
     def speak(self, language: str, request: gr.Request) -> str:
         """From now on the session reads this language."""
         spoken = texts_in(language).language
+        self._languages.pop(request.session_hash or "", None)
         self._languages[request.session_hash or ""] = spoken
+        while len(self._languages) > LANGUAGES_KEPT:
+            self._languages.pop(next(iter(self._languages)), None)
         return spoken.value
 
     def say(self, request: gr.Request) -> Texts:
@@ -90,9 +95,9 @@ class Page:
             raise self._error("gone", request)
         return batch, photo_id
 
-    def _error(self, key: str, request: gr.Request) -> gr.Error:
+    def _error(self, key: str, request: gr.Request, **values: object) -> gr.Error:
         say = self.say(request)
-        return gr.Error(say(key), title=say("error"), print_exception=False)
+        return gr.Error(say(key, **values), title=say("error"), print_exception=False)
 
     def _failed(self, error: PhotoEnhanceError, request: gr.Request) -> gr.Error:
         told = self._reason(error, request)
@@ -123,14 +128,33 @@ class Page:
         wish = request_from(dict(zip((o.name for o in OPTIONS), options, strict=True)))
         before = self._batch(token, request)
         wish = _as_saved_in(before, wish)
-        batch = self.service.open_batch(self._owner(token, request), wish)
+        self._check_room(before, len(paths), request)
+        owner, bounds = self._owner(token, request), self.service.bounds
+        caller = self.service.caller(request.username, address_of(request))
+        try:
+            bounds.note_call(caller)
+            batch = bounds.fill(
+                caller, paths, lambda: self.service.open_batch(owner, wish, len(paths))
+            )
+        except (TooMuchAtOnce, TooManyCalls) as error:
+            raise self._failed(error, request) from error
         if batch.request != wish:
             gr.Info(say("joined"), title=say("info"))
         if before is not None and before is not batch:
             gr.Info(say("replaced"), title=say("info"))
-        for path in paths:
-            batch.add(path)
         return None, *self._view(batch, say)
+
+    def _check_room(self, batch: Batch | None, count: int, request: gr.Request) -> None:
+        """Raise ``gr.Error`` where so many photos find no room in the batch that they would join.
+
+        What has ended makes room: they begin a new one.
+        """
+        most = self.service.settings.max_photos
+        joined = 0 if batch is None or batch.settled else len(batch.ids)
+        if joined + count > most:
+            key = "too_many.joining" if count <= most else "too_many"
+            told = joined + count if count <= most else count
+            raise self._error(key, request, count=told, most=most)
 
     async def watch(self, token: str | None, request: gr.Request) -> AsyncIterator[Updates]:
         """Run the owner's batch and show it, until it ends; one stream per owner."""

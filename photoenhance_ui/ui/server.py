@@ -11,17 +11,26 @@ from pathlib import Path
 from types import FrameType
 
 import gradio as gr
+from fastapi.exceptions import RequestValidationError
 from gradio.utils import get_upload_folder
+from starlette.middleware import Middleware
 
 from photoenhance_ui.errors import InvalidSetting
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.ui import look
+from photoenhance_ui.ui.answers import Answering
+from photoenhance_ui.ui.bodies import most_bytes_of_call
+from photoenhance_ui.ui.broken_uploads import BrokenUploads
+from photoenhance_ui.ui.calls import WellFormedCalls, malformed
 from photoenhance_ui.ui.door import LOGIN_MESSAGE, Door
 from photoenhance_ui.ui.layout import build_page
 from photoenhance_ui.ui.service import Service, open_service
 
 MOST_WAITING = 200
 """Calls that may wait for a handler; more are told that the server is full."""
+SESSIONS_KEPT = 200
+"""Gradio keeps what it changed on the page for so many sessions, 0.13 MB each; each call of curl is
+one. A page that is older than these works on: what is chosen there is checked by the Request."""
 OUTER_WALL_BYTES = 1_000_000_000
 """An upload is refused as a whole above this; the limit of a photo is checked by the batch."""
 
@@ -32,7 +41,7 @@ class Running:
 
     url: str
     share_url: str | None
-    blocks: gr.Blocks
+    blocks: Answering
     service: Service
 
 
@@ -89,7 +98,7 @@ def check_port(host: str, port: int) -> None:
             ) from error
 
 
-def _launch(blocks: gr.Blocks, settings: Settings, door: Door) -> tuple[object, str, str | None]:
+def _launch(blocks: Answering, settings: Settings, door: Door) -> tuple[object, str, str | None]:
     return blocks.launch(
         server_name=settings.host,
         server_port=settings.port or None,
@@ -97,7 +106,6 @@ def _launch(blocks: gr.Blocks, settings: Settings, door: Door) -> tuple[object, 
         auth=None if door.logins is None else door.logins.check,
         auth_message=None if door.logins is None else LOGIN_MESSAGE,
         root_path=settings.root_path,
-        app_kwargs={"lifespan": door.around},
         prevent_thread_lock=True,
         quiet=True,
         show_error=False,
@@ -108,6 +116,15 @@ def _launch(blocks: gr.Blocks, settings: Settings, door: Door) -> tuple[object, 
         strict_cors=True,
         allowed_paths=[get_upload_folder()],  # else it refuses names that begin with a dot
         footer_links=["api"],
+        state_session_capacity=SESSIONS_KEPT,
+        app_kwargs={
+            "lifespan": door.around,
+            "middleware": [
+                Middleware(BrokenUploads),
+                Middleware(WellFormedCalls, blocks=blocks, most_bytes=most_bytes_of_call(settings)),
+            ],
+            "exception_handlers": {RequestValidationError: malformed},
+        },
         favicon_path=look.LOGO,
         theme=look.theme(),
         css_paths=[look.STYLESHEET],

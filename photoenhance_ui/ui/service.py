@@ -19,6 +19,7 @@ from photoenhance_ui.kept import KeptParts
 from photoenhance_ui.request import Request
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.storage import BatchFolder, Workspace, sweep_uploads
+from photoenhance_ui.ui.bounds import Bounds
 from photoenhance_ui.ui.owner import Owners
 from photoenhance_ui.ui.streams import Streams
 
@@ -45,6 +46,7 @@ class Service:
     owners: Owners
     downloads: Downloads
     journals: Journals
+    bounds: Bounds
     batches: Batches = field(default_factory=Batches)
     streams: Streams = field(default_factory=Streams)
 
@@ -62,9 +64,11 @@ class Service:
         folder = self.workspace.new_batch()
         return Batch(self.engine, owner, request, folder, self.settings)
 
-    def open_batch(self, owner: str, request: Request) -> Batch:
-        """The owner's batch that takes photos with this request, else a new one."""
-        return self.batches.open_for(owner, request, lambda: self._page_batch(owner, request))
+    def open_batch(self, owner: str, request: Request, photos: int = 1) -> Batch:
+        """The owner's batch that takes so many photos with this request, else a new one."""
+        return self.batches.open_for(
+            owner, request, lambda: self._page_batch(owner, request), photos
+        )
 
     def _page_batch(self, owner: str, request: Request) -> Batch:
         shelf = self.workspace.new_batch()
@@ -123,6 +127,7 @@ def open_service(settings: Settings, files: Path, state: Path) -> Iterator[Servi
             Owners.with_secret_in(state),
             Downloads(settings.weights_dir, engine.networks_arrived),
             Journals(state),
+            Bounds(settings),
         )
         service.restore()
         with _janitor(service, files):

@@ -16,14 +16,12 @@ from urllib.parse import parse_qs
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from photoenhance_ui.ui.bodies import BodyBrokeOff, BodyTooLong, read_body, too_long, unread
 from photoenhance_ui.ui.gate import cookies_of, path_of
 
 VISITOR_COOKIE = "photoenhance-visitor"
 MOST_SESSIONS = 10_000
-MOST_BODY_BYTES = 4_000_000
-"""Of what is asked for as JSON: 200 photos are 60 kB."""
 NOT_YOURS = "This session is somebody else's."
-TOO_LONG = f"What is asked for is longer than {MOST_BODY_BYTES} bytes."
 
 HEARTBEAT, STREAM = "/gradio_api/heartbeat/", "/gradio_api/queue/data"
 ASKING = ("/gradio_api/queue/join", "/gradio_api/call/", "/gradio_api/cancel", "/gradio_api/run/")
@@ -33,8 +31,10 @@ ASKING = ("/gradio_api/queue/join", "/gradio_api/call/", "/gradio_api/cancel", "
 class OwnSessionsOnly:
     """Passes on what names no session, or the sender's own; 403 for the rest."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, most_bytes: int) -> None:
+        """``most_bytes``: of a call, which is read to find the session."""
         self._app = app
+        self._most_bytes = most_bytes
         self._visitors: OrderedDict[str, str] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -45,11 +45,15 @@ class OwnSessionsOnly:
             return
         path = path_of(scope)
         if scope["method"] == "POST" and path.startswith(ASKING):
-            body = await _body(receive)
-            if body is None:
-                await JSONResponse({"detail": TOO_LONG}, 413)(scope, receive, send)
+            try:
+                body = await read_body(receive, self._most_bytes)
+            except BodyTooLong:
+                detail = too_long(self._most_bytes)
+                await JSONResponse({"detail": detail}, 413)(scope, receive, send)
                 return
-            session, receive = _session_in(body), _again(body, receive)
+            except BodyBrokeOff:
+                return  # nobody is there to be answered
+            session, receive = _session_in(body), unread(body, receive)
         else:
             session = _session_of(path, scope["query_string"])
         visitor = cookies_of(scope).get(VISITOR_COOKIE)
@@ -92,34 +96,6 @@ def _session_in(body: bytes) -> str | None:
         return None  # Gradio says what is wrong with it
     session = asked.get("session_hash") if isinstance(asked, dict) else None
     return session if isinstance(session, str) else None
-
-
-async def _body(receive: Receive) -> bytes | None:
-    """The whole body of a request; None where it is too long."""
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return bytes(body)
-        body += message.get("body", b"")
-        if len(body) > MOST_BODY_BYTES:
-            return None
-        if not message.get("more_body", False):
-            return bytes(body)
-
-
-def _again(body: bytes, receive: Receive) -> Receive:
-    """The request's messages with a body that was read already."""
-    told = False
-
-    async def messages() -> Message:
-        nonlocal told
-        if told:
-            return await receive()
-        told = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return messages
 
 
 def _with_cookie(send: Send) -> Send:

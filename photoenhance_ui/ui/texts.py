@@ -77,6 +77,10 @@ _ENGLISH: Mapping[str, str] = MappingProxyType(
         "side_files": "Files that macOS and Windows write beside photos (._*, .DS_Store, "
         "Thumbs.db, desktop.ini) were left out.",
         "no_photos": "Choose photos first: drop them in, or tap the field.",
+        "too_many": "These are {count} photos, and a batch takes {most} at most. Choose fewer at "
+        "once.",
+        "too_many.joining": "With these the batch would hold {count} photos, and it takes {most} "
+        "at most. Choose fewer, or wait until it has ended.",
         "joined": "The photos joined the running batch and take its options.",
         "replaced": "Other options begin a new batch; the earlier results have left the page.",
         "empty.title": "Your better photos appear here",
@@ -215,6 +219,11 @@ _ENGLISH: Mapping[str, str] = MappingProxyType(
         # Failing
         "not_files": "photos must be a list of uploaded files, each an object with a path and "
         'the field "meta": {{"_type": "gradio.FileData"}}.',
+        "not_file": "photo must be one uploaded file, an object with a path and "
+        'the field "meta": {{"_type": "gradio.FileData"}}.',
+        "not_uploaded": "Photos are uploaded first, to /gradio_api/upload. Neither an address nor "
+        "a path that is not of such an upload is read.",
+        "not_valid": "An argument has a value that it cannot have.",
         "no_photo": "No photo was given.",
     }
 )
@@ -274,6 +283,9 @@ _CHINESE: Mapping[str, str] = MappingProxyType(
         "side_files": "macOS 和 Windows 在照片旁写的文件（._*、.DS_Store、Thumbs.db、desktop.ini）"
         "已略去。",
         "no_photos": "请先选择照片：拖进来，或点按上面的框。",
+        "too_many": "这里有 {count} 张照片，而一批最多 {most} 张。请一次少选一些。",
+        "too_many.joining": "加上这些，这一批会有 {count} 张照片，而最多 {most} 张。"
+        "请少选一些，或等这一批结束。",
         "joined": "这些照片加入了正在进行的批次，并沿用它的选项。",
         "replaced": "选项不同，因此开始了新的批次；之前的结果已离开页面。",
         "empty.title": "变好的照片会出现在这里",
@@ -402,6 +414,10 @@ _CHINESE: Mapping[str, str] = MappingProxyType(
         "role.parser": "融合人脸",
         "not_files": "photos 必须是已上传文件的列表，每个都是带有 path 和 "
         '"meta": {{"_type": "gradio.FileData"}} 的对象。',
+        "not_file": "photo 必须是一个已上传的文件，即带有 path 和 "
+        '"meta": {{"_type": "gradio.FileData"}} 的对象。',
+        "not_uploaded": "照片要先上传到 /gradio_api/upload。不会读取网址，也不会读取其他路径。",
+        "not_valid": "有一个参数的值不可用。",
         "no_photo": "没有给出照片。",
     }
 )
@@ -416,6 +432,8 @@ _CHINESE_REASONS: Mapping[str, str] = MappingProxyType(
         "photo_damaged": "文件已损坏或不完整，无法读完。",
         "too_many_pixels": "照片的像素太多，超过了允许的数量。",
         "too_many_photos": "这一批的照片已满。请在下一批中处理这张。",
+        "too_much_at_once": "您等待处理的照片太多。请等一些完成后再试。",
+        "too_many_calls": "您发送得太频繁。请过一会儿再试。",
         "invalid_option": "有一个选项的值不可用。",
         "invalid_setting": "有一个设置的值不可用。",
         "network_missing": "所选的网络没有安装。",

@@ -1,11 +1,12 @@
 """Files as scripts and the page hand them in: a list, one alone, or none."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.data_classes import ListFiles
+from gradio.data_classes import FileData, ListFiles
+from gradio.utils import get_upload_folder
 from pydantic import ValidationError
 
 from photoenhance_ui.ui.texts import ENGLISH
@@ -24,6 +25,25 @@ class UploadedFiles(ListFiles):
             raise gr.Error(ENGLISH("not_files"), print_exception=False) from error
 
 
+class UploadedFile(FileData):
+    """One file; what is none is said so."""
+
+    @classmethod
+    def model_validate(cls, obj: Any, **options: Any) -> "UploadedFile":
+        """Validate what a script sent; raises ``gr.Error`` with a sentence."""
+        try:
+            return super().model_validate(obj, **options)
+        except ValidationError as error:
+            raise gr.Error(ENGLISH("not_file"), print_exception=False) from error
+
+
+def photo_input(**options: Any) -> gr.File:
+    """A file input for one photo."""
+    file = gr.File(**options)
+    file.data_model = UploadedFile
+    return file
+
+
 def photos_input(**options: Any) -> gr.File:
     """A file input for several photos.
 
@@ -32,6 +52,32 @@ def photos_input(**options: Any) -> gr.File:
     files = gr.File(file_count="multiple", **options)
     files.data_model = UploadedFiles
     return files
+
+
+def refuse_addresses(values: Any) -> None:
+    """Raise ``gr.Error`` where a file among the values was not uploaded here.
+
+    Gradio would fetch an address, and tells of a path outside its folder by a traceback.
+    """
+    folder = Path(get_upload_folder()).resolve()
+    if not all(_is_in(folder, path) for path in _paths_in(values)):
+        raise gr.Error(ENGLISH("not_uploaded"), print_exception=False)
+
+
+def _paths_in(value: Any) -> Iterator[str]:
+    """The paths of all files in a JSON value."""
+    if isinstance(value, dict) and isinstance(value.get("path"), str):
+        yield value["path"]
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _paths_in(part)
+
+
+def _is_in(folder: Path, path: str) -> bool:
+    try:
+        return Path(path).resolve().is_relative_to(folder)
+    except (OSError, ValueError):  # no path at all
+        return False
 
 
 def paths_of(files: Sequence[str] | str | None) -> list[Path]:

@@ -36,7 +36,9 @@ def uploaded(*paths: Path) -> list[Any]:
 
 
 def answers(client: Client, paths: list[Path], **options: Any) -> list[Answer]:
-    return list(client.submit(uploaded(*paths), **options, api_name="/enhance"))
+    """What comes while photos are worked on, and what the call ends with."""
+    job = client.submit(uploaded(*paths), **options, api_name="/enhance")
+    return [*job, job.result(timeout=120)]
 
 
 def states(report: list[dict[str, Any]]) -> list[str]:
@@ -62,9 +64,7 @@ def test_four_photos_and_a_broken_one(
     broken = written(tmp_path, "broken.jpg", b"no picture at all")
     seen = answers(client, [*photos[:2], broken, *photos[2:]], scale=2)
 
-    first_done = next(report for _, report in seen if "done" in states(report))
-    assert "queued" in states(first_done), "the first is yielded before the last is begun"
-    assert len(seen) == 5, "one answer per finished or failed photo"
+    assert len(seen) == 5 + 1, "one answer per finished or failed photo, and all at the end"
     gallery, report = seen[-1]
     assert states(report) == ["done", "done", "failed", "done", "done"]
     assert gallery_names(gallery) == [f"{name}_enhanced.png" for name in names]
@@ -74,20 +74,72 @@ def test_four_photos_and_a_broken_one(
     assert report[2]["code"] == "not_a_photo"
     assert report[2]["reason"].startswith("This is no photo")
     for row in report:
-        assert row.keys() == Row("x").as_json().keys()
+        assert row.keys() == {"index", *Row("x").as_json()}
         if row["state"] == "done":
             assert (row["width"], row["height"], row["networks"]) == (192, 192, ["builtin"])
             assert pixels(served.url, row).shape == (192, 192, 3)
 
 
-def test_each_answer_only_adds(client: Client, photo_file: PhotoMaker) -> None:
-    photos = [photo_file(name) for name in ("chelsea", "coffee", "rocket")]
-    counts = []
-    for gallery, report in answers(client, photos):
-        settled = states(report).count("done")
-        assert len(gallery) == settled
-        counts.append(settled)
-    assert counts == [1, 2, 3]
+def test_each_answer_holds_what_is_new_and_the_result_holds_all(
+    client: Client, photo_file: PhotoMaker, tmp_path: Path
+) -> None:
+    broken = written(tmp_path, "broken.jpg", b"no picture at all")
+    photos = [photo_file("chelsea"), broken, photo_file("coffee"), photo_file("rocket")]
+    *news, (gallery, report) = answers(client, photos)
+    assert [len(new) for _, new in news] == [1] * 4
+    assert sorted(row["index"] for _, (row,) in news) == [0, 1, 2, 3]
+    for files, (row,) in news:
+        assert row == report[row["index"]]
+        assert [item["image"]["path"] for item in files] == [row["output"]] * (row["code"] is None)
+    assert [row["index"] for row in report] == [0, 1, 2, 3]
+    assert [row["name"] for row in report] == [path.name for path in photos]
+    outputs = [row["output"] for row in report if row["output"] is not None]
+    assert [item["image"]["path"] for item in gallery] == outputs
+
+
+def test_the_first_answer_comes_while_the_others_wait(
+    client: Client, served: Served, photo_file: PhotoMaker
+) -> None:
+    sizes: list[tuple[int, ...]] = []
+    go_on = threading.Event()
+
+    def wait(work: Work) -> None:
+        sizes.append(work.inputs.shape)
+        assert sizes[-1] == sizes[0] or go_on.wait(timeout=60)
+
+    served.networks.hook = wait
+    photos = [photo_file("chelsea", 40), photo_file("coffee", 50), photo_file("rocket", 60)]
+    job = client.submit(uploaded(*photos), api_name="/enhance")
+    _, (row,) = next(job)
+    assert row["state"] == "done"
+    go_on.set()
+    assert states(job.result(timeout=60)[1]) == ["done"] * 3
+
+
+def test_a_client_that_downloads_fetches_no_file_again_while_others_come(
+    served: Served, photo_file: PhotoMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[str] = []
+    stream = httpx.stream
+
+    def counted(method: str, url: Any, **options: Any) -> Any:
+        if "/file=" in str(url):
+            fetched.append(str(url))
+        return stream(method, url, **options)
+
+    monkeypatch.setattr(httpx, "stream", counted)
+    client = Client(served.url, verbose=False, download_files=tmp_path / "better")
+    photos = [photo_file(name) for name in ("astronaut", "chelsea", "coffee", "rocket")]
+    job = client.submit(uploaded(*photos), api_name="/enhance")
+    came = [Path(item["image"]).name for gallery, _ in job for item in gallery]
+    gallery, _ = job.result(timeout=60)
+    assert [Path(item["image"]).name for item in gallery] == [
+        f"{path.stem}_enhanced.png" for path in photos
+    ]
+    assert sorted(came) == sorted(Path(item["image"]).name for item in gallery)
+    assert all(Path(item["image"]).is_file() for item in gallery)
+    assert sorted(fetched) == sorted([*set(fetched)] * 2), "once as it came, once for the result"
+    client.close()
 
 
 def test_three_clients_at_once_get_what_each_gets_alone(
@@ -290,9 +342,15 @@ def file_data(url: str, path: Path) -> dict[str, Any]:
 
 def called(url: str, data: list[Any]) -> list[tuple[str, Any]]:
     """The events of one call of ``/enhance``: kind and data."""
-    call = httpx.post(f"{url}gradio_api/call/enhance", json={"data": data}).raise_for_status()
+    return called_at(url, "enhance", data)
+
+
+def called_at(url: str, endpoint: str, data: list[Any]) -> list[tuple[str, Any]]:
+    """The events of one call: kind and data."""
+    address = f"{url}gradio_api/call/{endpoint}"
+    call = httpx.post(address, json={"data": data}, timeout=30).raise_for_status()
     events, kind = [], ""
-    address = f"{url}gradio_api/call/enhance/{call.json()['event_id']}"
+    address = f"{address}/{call.json()['event_id']}"
     with httpx.stream("GET", address, timeout=60) as stream:
         for line in stream.iter_lines():
             if line.startswith("event: "):
@@ -312,9 +370,16 @@ def test_curl_gets_each_photo_as_it_comes(
     given = file_data(served.url, photo_file())
     events = called(served.url, [[given] if as_list else given, *DEFAULTS])
     assert [kind for kind, _ in events] == ["generating", "complete"]
-    gallery, report = events[-1][1]
-    assert states(report) == ["done"]
-    assert gallery_names(gallery) == ["chelsea_enhanced.png"]
+    for _, (gallery, report) in events:
+        assert states(report) == ["done"]
+        assert gallery_names(gallery) == ["chelsea_enhanced.png"]
+
+
+def test_curl_gets_what_is_new_and_then_all(served: Served, photo_file: PhotoMaker) -> None:
+    given = [file_data(served.url, photo_file(name)) for name in ("chelsea", "coffee")]
+    events = called(served.url, [given, *DEFAULTS])
+    assert [kind for kind, _ in events] == ["generating", "generating", "complete"]
+    assert [[len(part) for part in value] for _, value in events] == [[1, 1], [1, 1], [2, 2]]
 
 
 def test_what_is_no_file_gets_a_sentence(served: Served) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from photoenhance_ui.errors import InvalidSetting
 from photoenhance_ui.ui.server import Running
 from tests.conftest import PhotoMaker
 from tests.hooked import HookedNetworks
@@ -57,7 +58,7 @@ def test_no_name_and_two_names_are_refused(served: Served, names: list[str]) -> 
     connection.close()
 
 
-@pytest.mark.parametrize("origin", ["http://evil.test", "null", "http://localhost:1", "file://"])
+@pytest.mark.parametrize("origin", ["http://evil.test", "null", "http://localhost:1", "http://["])
 @pytest.mark.parametrize(
     ("method", "path"),
     [
@@ -179,3 +180,20 @@ def test_a_body_that_is_too_long_is_not_read(served: Served) -> None:
     body = json.dumps({"data": ["x" * 5_000_000]})
     answer = httpx.post(f"{served.url}gradio_api/call/enhance", content=body)
     assert answer.status_code == 413
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"allowed_hosts": "https://photos.test"}, {"allowed_hosts": "a b"},
+        {"allowed_origins": "photos.test"}, {"allowed_origins": "https://photos.test/album"},
+    ],
+)  # fmt: skip
+def test_what_names_no_host_or_origin_is_said_before_anything_starts(
+    tmp_path: Path, given: dict[str, str]
+) -> None:
+    with (
+        pytest.raises(InvalidSetting, match="--allowed-"),
+        serving_on(HookedNetworks, tmp_path, **given),
+    ):
+        pass

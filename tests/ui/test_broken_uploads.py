@@ -1,0 +1,62 @@
+"""Uploads that break off, over a real connection."""
+
+import socket
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from tests.conftest import PhotoMaker
+from tests.served import Served, wait_until
+
+PART = (
+    b"--edge\r\nContent-Disposition: form-data; name=files; filename=a.png\r\n"
+    b"Content-Type: image/png\r\n\r\n"
+)
+
+
+def connected(served: Served, sent: bytes, length: int) -> socket.socket:
+    """A connection on which a part of an upload was sent."""
+    address = urlsplit(served.url)
+    assert address.hostname is not None and address.port is not None
+    connection = socket.create_connection((address.hostname, address.port))
+    connection.sendall(
+        b"POST /gradio_api/upload HTTP/1.1\r\nHost: " + address.netloc.encode() + b"\r\n"
+        b"Content-Type: multipart/form-data; boundary=edge\r\n"
+        b"Content-Length: " + str(length).encode() + b"\r\n\r\n" + sent
+    )
+    return connection
+
+
+def files(served: Served) -> set[Path]:
+    folder = served.running.service.workspace.root.parent
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        PART + b"x" * 1000,
+        PART + b"x" * 300_000,
+        PART,
+        PART + b"whole\r\n" + PART + b"half",
+        PART + b"whole\r\n--edge\r\nContent-Dispo",
+    ],
+    ids=["small", "large", "empty", "second", "header"],
+)
+def test_an_upload_that_breaks_off_leaves_nothing(served: Served, sent: bytes) -> None:
+    before = files(served)
+    connection = connected(served, sent, len(sent) + 1000)
+    wait_until(lambda: files(served) != before)
+    connection.close()
+    wait_until(lambda: files(served) == before)
+
+
+def test_a_whole_upload_is_there(served: Served, photo_file: PhotoMaker) -> None:
+    photo = photo_file()
+    address = f"{served.url}gradio_api/upload"
+    answer = httpx.post(address, files={"files": (photo.name, photo.read_bytes())})
+    (path,) = answer.raise_for_status().json()
+    wait_until(Path(path).is_file)
+    assert Path(path).read_bytes() == photo.read_bytes()

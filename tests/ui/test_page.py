@@ -1,0 +1,57 @@
+"""What the page remembers of its visitors."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+
+from photoenhance_ui.request import OPTIONS
+from photoenhance_ui.ui.page import LANGUAGES_KEPT, Page
+from photoenhance_ui.ui.server import SESSIONS_KEPT
+from photoenhance_ui.ui.texts import Language
+from tests.conftest import PhotoMaker
+from tests.served import Served
+from tests.ui.test_api import DEFAULTS, file_data
+
+
+def visitor(number: int) -> Any:
+    return SimpleNamespace(session_hash=f"visitor-{number}", headers={})
+
+
+def test_the_language_of_many_visitors_is_forgotten_the_oldest_first(served: Served) -> None:
+    page = Page(served.running.service, {})
+    for number in range(LANGUAGES_KEPT + 1):
+        page.speak("zh", visitor(number))
+    assert page.say(visitor(LANGUAGES_KEPT)).language is Language.CHINESE
+    assert page.say(visitor(1)).language is Language.CHINESE
+    assert page.say(visitor(0)).language is Language.ENGLISH
+
+
+def asked(served: Served, session: str, number: int, data: list[Any]) -> str:
+    """What an event of the page answers to a session, as it comes."""
+    body = {"data": data, "fn_index": number, "session_hash": session}
+    httpx.post(f"{served.url}gradio_api/queue/join", json=body).raise_for_status()
+    stream = httpx.get(f"{served.url}gradio_api/queue/data", params={"session_hash": session})
+    return stream.text
+
+
+def test_a_session_that_gradio_has_forgotten_may_choose_any_network(
+    served: Served, photo_file: PhotoMaker
+) -> None:
+    config = httpx.get(f"{served.url}config").json()
+    photos, token = [file_data(served.url, photo_file())], served.running.service.owners.new_token()
+    options = [*DEFAULTS]
+    options[[option.name for option in OPTIONS].index("upscaler")] = "of_my_own"
+    (press,) = [one for one in config["dependencies"] if len(one["inputs"]) == 2 + len(OPTIONS)]
+    told = asked(served, "forgotten", press["id"], [photos, token, *options])
+    assert '"success":true' in told
+
+
+def test_sessions_are_forgotten_the_oldest_first(served: Served) -> None:
+    config = httpx.get(f"{served.url}config").json()
+    (status,) = [one for one in config["dependencies"] if one["api_name"] == "status"]
+    for number in range(SESSIONS_KEPT + 5):
+        asked(served, f"passing-{number}", status["id"], [])
+    kept = served.running.blocks.state_holder.session_data
+    assert len(kept) == SESSIONS_KEPT
+    assert "passing-0" not in kept
