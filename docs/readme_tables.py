@@ -60,7 +60,7 @@ def _shown(value: Any) -> str:
         return f"`{value:g}`"
     if isinstance(value, Path):
         return f"`{value.relative_to(PROJECT_DIR)}`"
-    return f"`{value}`" if value != "" else "none"
+    return f"`{value}`" if value not in ("", ()) else "none"
 
 
 def presets() -> str:

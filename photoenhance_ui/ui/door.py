@@ -13,13 +13,21 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from photoenhance_ui.errors import InvalidSetting
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.ui.bodies import most_bytes_of_call
-from photoenhance_ui.ui.gate import LoginFirst, OwnNamesOnly, OwnPagesOnly, SafeAnswers
+from photoenhance_ui.ui.gate import (
+    FetchesNothing,
+    LoginFirst,
+    OwnNamesOnly,
+    OwnPagesOnly,
+    SafeAnswers,
+)
 from photoenhance_ui.ui.hosts import Address, Hosts, is_loopback
 from photoenhance_ui.ui.logins import ADDRESS, FREE_TRIES, Logins, logins_of
 from photoenhance_ui.ui.sessions import OwnSessionsOnly
 
 LOGIN_MESSAGE = f"After {FREE_TRIES} wrong passwords, each further try has to wait for a while."
 BEARER = "Bearer "
+SPACES_PROXIES = "10.0.0.0/8"
+"""Whence Hugging Face's proxies reach a Space; nobody else can."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,7 @@ class Door:
     @classmethod
     def of(cls, settings: Settings) -> "Door":
         """As the settings, or the variables of a Space, want it. Raises InvalidSetting."""
-        is_space = bool(os.environ.get("SPACE_ID"))
+        is_space = in_space()
         hosts = Hosts(is_local(settings), origins=settings.allowed_origins)
         space = os.environ.get("SPACE_HOST") if is_space else None
         hosts.named += map(_named, (*settings.allowed_hosts, *((space,) if space else ())))
@@ -60,7 +68,7 @@ class Door:
 
     def before(self, inner: ASGIApp, app: App) -> ASGIApp:
         """The checks, in the order in which a request meets them from the outside in."""
-        guarded: ASGIApp = OwnSessionsOnly(inner, self.most_bytes)
+        guarded: ASGIApp = FetchesNothing(OwnSessionsOnly(inner, self.most_bytes))
         if self.logins is not None:
             guarded = LoginFirst(guarded, lambda cookies: _has_logged_in(app, cookies))
             guarded = _KeysAsLogins(guarded, app, self.logins)
@@ -74,6 +82,16 @@ def _named(host: str) -> Address:
     if address is None:
         raise InvalidSetting("--allowed-hosts needs names like photos.example.org.")
     return address
+
+
+def in_space() -> bool:
+    """Whether this is a Space of Hugging Face, which says so by a variable."""
+    return bool(os.environ.get("SPACE_ID"))
+
+
+def trusted_proxies(settings: Settings) -> str:
+    """Whose word on a client's address counts, as uvicorn wants it: with commas between them."""
+    return ",".join((*settings.trusted_proxies, *((SPACES_PROXIES,) if in_space() else ())))
 
 
 def is_local(settings: Settings) -> bool:

@@ -43,6 +43,12 @@ POLICY = (
 POLICY_OF_FILES = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 """A photo that is opened by itself runs nothing, whatever it holds."""
 FILES = "/gradio_api/file"
+SHOWN_AS_FILES = ("image/avif", "image/bmp", "image/gif", "image/jpeg", "image/png", "image/tiff",
+                  "image/webp")  # fmt: skip
+"""What a browser may show by itself; everything else is saved, so that it runs nothing here."""
+ADDRESS_REFUSED = "This server fetches nothing from elsewhere."
+FETCHING = ("/gradio_api/file=http:", "/gradio_api/file=https:", "/gradio_api/proxy=")
+"""Where Gradio would fetch what somebody names."""
 
 OPEN_PATHS = frozenset(
     f"{path}{slash}"
@@ -116,6 +122,21 @@ class OwnPagesOnly:
         return is_link and scope.get("method") == "GET" and headers.get("sec-fetch-dest") in frames
 
 
+class FetchesNothing:
+    """Passes on all but what would have the server fetch an address; 403 for that."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """An ASGI application."""
+        path = path_of(scope).lower().replace("/file/", "/file=")
+        if scope["type"] != "lifespan" and path.startswith(FETCHING):
+            await _refuse(scope, receive, send, 403, ADDRESS_REFUSED)
+            return
+        await self._app(scope, receive, send)
+
+
 class LoginFirst:
     """Answers who has logged in; others get what the login page is made of, and 401."""
 
@@ -157,7 +178,13 @@ class SafeAnswers:
 
     def _tell(self, headers: MutableHeaders, path: str) -> None:
         frames = " ".join(("'self'", *(FRAMES_OF_SPACES if self.embedded else ())))
-        policy = POLICY_OF_FILES if path.startswith(FILES) else "; ".join(POLICY)
+        policy = "; ".join(POLICY)
+        if path.startswith(FILES):
+            policy = POLICY_OF_FILES
+            told = headers.get("content-disposition", "")
+            shown = headers.get("content-type", "").partition(";")[0] in SHOWN_AS_FILES
+            if told.startswith("inline") and not shown:
+                headers["Content-Disposition"] = f"attachment{told.removeprefix('inline')}"
         headers["Content-Security-Policy"] = f"{policy}; frame-ancestors {frames}"
         headers["X-Content-Type-Options"] = "nosniff"
         headers["Referrer-Policy"] = "same-origin"

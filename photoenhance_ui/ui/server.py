@@ -22,7 +22,7 @@ from photoenhance_ui.ui.answers import Answering
 from photoenhance_ui.ui.bodies import most_bytes_of_call
 from photoenhance_ui.ui.broken_uploads import BrokenUploads
 from photoenhance_ui.ui.calls import WellFormedCalls, malformed
-from photoenhance_ui.ui.door import LOGIN_MESSAGE, Door
+from photoenhance_ui.ui.door import LOGIN_MESSAGE, Door, trusted_proxies
 from photoenhance_ui.ui.layout import build_page
 from photoenhance_ui.ui.service import Service, open_service
 
@@ -52,7 +52,7 @@ def serving(settings: Settings, state: Path) -> Iterator[Running]:
     Raises InvalidSetting with a sentence where the port is taken.
     """
     check_port(settings.host, settings.port)
-    os.environ["FORWARDED_ALLOW_IPS"] = ",".join(settings.trusted_proxies)  # uvicorn reads it
+    os.environ["FORWARDED_ALLOW_IPS"] = trusted_proxies(settings)  # uvicorn reads it
     door = Door.of(settings)
     files = Path(get_upload_folder())
     with open_service(settings, files, state) as service:

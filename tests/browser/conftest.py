@@ -55,7 +55,7 @@ def opened(browser: Browser, url: str, size: tuple[int, int], **context: Any) ->
 
     def heard(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and message.text not in HARMLESS:
-            complaints.append(message.text)
+            complaints.append(f"{message.text} {message.location['url']}")
 
     def asked(asking: Request) -> None:
         if not asking.url.startswith((url, "data:", "blob:")):

@@ -125,6 +125,31 @@ def test_each_answer_says_what_a_browser_may_do_with_it(
     assert "sandbox" in headers["content-security-policy"], "a photo runs nothing"
 
 
+@pytest.mark.parametrize("name", ["a.html", "a.svg", "a.xhtml", "a.js", "a.pdf", "a.txt", "a"])
+@pytest.mark.parametrize("part", [{}, {"Range": "bytes=0-3"}])
+def test_what_is_no_photo_is_saved_and_not_shown(
+    served: Served, name: str, part: dict[str, str]
+) -> None:
+    files = {"files": (name, b"<script>alert(1)</script>")}
+    uploaded = httpx.post(f"{served.url}gradio_api/upload", files=files).json()[0]
+    headers = httpx.get(f"{served.url}gradio_api/file={uploaded}", headers=part).headers
+    assert headers["content-disposition"].startswith("attachment")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "file=http://photos.test/a.png", "file=https://photos.test/a.png", "file=HTTPS://a.test",
+        "file/https://photos.test/a.png", "file=%68ttp://photos.test/", "proxy=https://a.hf.space",
+    ],
+)  # fmt: skip
+def test_it_fetches_nothing_that_somebody_names(served: Served, path: str) -> None:
+    for method in ("GET", "HEAD"):
+        answer = httpx.request(method, f"{served.url}gradio_api/{path}")
+        assert answer.status_code == 403
+        assert method == "HEAD" or "fetches nothing" in answer.json()["detail"]
+
+
 def test_cookies_do_not_go_along_from_other_sites(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
