@@ -142,6 +142,8 @@ def accepted(command: str) -> bool:
             return is_requirements_file(words)
         case [".venv/bin/python", "app.py", *words]:
             return bool(parse_settings(words, {}))
+        case [*command_alone, ">>", _]:
+            return accepted(shlex.join(command_alone))
         case [".venv/bin/python", "-m", "photoenhance_ui", *words]:
             return bool(make_parser().parse_args(words))
         case [".venv/bin/python", "-m", module]:
