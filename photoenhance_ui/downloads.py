@@ -24,8 +24,8 @@ from photoenhance_ui.errors import (
     DownloadFailed,
     WeightsError,
     as_photoenhance_error,
-    trace_of,
 )
+from photoenhance_ui.traces import trace_of
 from photoenhance_ui.weights import matches
 
 log = logging.getLogger(__name__)

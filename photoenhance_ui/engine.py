@@ -21,7 +21,7 @@ from photoenhance_ui import enhancer, weights
 from photoenhance_ui.catalogue import Role, logged_name
 from photoenhance_ui.drafts import draft_plan, is_cheap
 from photoenhance_ui.enhancer import Enhanced, shrunk
-from photoenhance_ui.errors import EngineStopped, MemoryExhausted, trace_of
+from photoenhance_ui.errors import EngineStopped, MemoryExhausted
 from photoenhance_ui.events import (
     Cancelled,
     DraftRendered,
@@ -54,6 +54,7 @@ from photoenhance_ui.plan import (
 from photoenhance_ui.request import Request
 from photoenhance_ui.scheduler import Scheduler
 from photoenhance_ui.settings import Settings
+from photoenhance_ui.traces import trace_of
 from photoenhance_ui.weights import Inventory
 
 log = logging.getLogger(__name__)

@@ -35,8 +35,6 @@ Codes are part of the report and never change; sentences may.
 
 import errno
 import reprlib
-import traceback
-from pathlib import Path
 from typing import ClassVar
 
 QUOTED_CHARACTERS = 80
@@ -204,15 +202,6 @@ class UnexpectedFailure(WorkFailed):
     """Anything that nobody foresaw; the log tells where it arose."""
 
     code = "unexpected"
-
-
-def trace_of(error: BaseException) -> str:
-    """Where an error and its causes arose, for the log; none of their words, which tell names."""
-    frames = traceback.extract_tb(error.__traceback__)
-    steps = " ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
-    before = error.__cause__ or error.__context__
-    told = f"{type(error).__name__} [{steps}]"
-    return told if before is None else f"{told} after {trace_of(before)}"
 
 
 def as_photoenhance_error(error: BaseException) -> PhotoEnhanceError:

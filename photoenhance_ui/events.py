@@ -10,9 +10,10 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from photoenhance_ui.errors import UnexpectedFailure, as_photoenhance_error, trace_of
+from photoenhance_ui.errors import UnexpectedFailure, as_photoenhance_error
 from photoenhance_ui.geometry import Size
 from photoenhance_ui.photo import Photo
+from photoenhance_ui.traces import trace_of
 
 
 class State(StrEnum):

@@ -13,12 +13,12 @@ from photoenhance_ui.batch import Batch, Batches
 from photoenhance_ui.doors import models_report, status_report
 from photoenhance_ui.downloads import Downloads
 from photoenhance_ui.engine import Engine, open_engine
-from photoenhance_ui.errors import trace_of
 from photoenhance_ui.journal import Journal, Journals
 from photoenhance_ui.kept import KeptParts
 from photoenhance_ui.request import Request
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.storage import BatchFolder, Workspace, sweep_uploads
+from photoenhance_ui.traces import trace_of
 from photoenhance_ui.ui.bounds import Bounds
 from photoenhance_ui.ui.owner import Owners
 from photoenhance_ui.ui.streams import Streams
