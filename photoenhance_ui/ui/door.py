@@ -14,11 +14,11 @@ from photoenhance_ui.errors import InvalidSetting
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.ui.bodies import most_bytes_of_call
 from photoenhance_ui.ui.gate import (
-    FetchesNothing,
     LoginFirst,
     OwnNamesOnly,
     OwnPagesOnly,
     SafeAnswers,
+    WhatIsUsedOnly,
 )
 from photoenhance_ui.ui.hosts import Address, Hosts, is_loopback
 from photoenhance_ui.ui.logins import ADDRESS, FREE_TRIES, Logins, logins_of
@@ -68,7 +68,7 @@ class Door:
 
     def before(self, inner: ASGIApp, app: App) -> ASGIApp:
         """The checks, in the order in which a request meets them from the outside in."""
-        guarded: ASGIApp = FetchesNothing(OwnSessionsOnly(inner, self.most_bytes))
+        guarded: ASGIApp = WhatIsUsedOnly(OwnSessionsOnly(inner, self.most_bytes))
         if self.logins is not None:
             guarded = LoginFirst(guarded, lambda cookies: _has_logged_in(app, cookies))
             guarded = _KeysAsLogins(guarded, app, self.logins)

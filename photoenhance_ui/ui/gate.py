@@ -5,6 +5,7 @@ every origin in for every host but three. So it never gets to see an origin: pag
 refused here, and what is left is the server's own page, and scripts, which send no origin.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -47,8 +48,17 @@ SHOWN_AS_FILES = ("image/avif", "image/bmp", "image/gif", "image/jpeg", "image/p
                   "image/webp")  # fmt: skip
 """What a browser may show by itself; everything else is saved, so that it runs nothing here."""
 ADDRESS_REFUSED = "This server fetches nothing from elsewhere."
-FETCHING = ("/gradio_api/file=http:", "/gradio_api/file=https:", "/gradio_api/proxy=")
-"""Where Gradio would fetch what somebody names."""
+NOTHING_HERE = "There is nothing here."
+ROOMS = frozenset({
+    "", "assets", "config", "favicon.ico", "gradio_api", "login", "logout", "manifest.json",
+    "pwa_icon", "robots.txt", "static", "svelte", "theme.css",
+})  # fmt: skip
+API_ROOMS = frozenset({
+    "api", "app_id", "call", "cancel", "file", "heartbeat", "info", "login_check", "openapi.json",
+    "queue", "reset", "run", "startup-events", "theme.css", "upload", "upload_progress", "user",
+})  # fmt: skip
+"""What the page and scripts use, by the first words of paths. Gradio has more: links to a session,
+live streams, components that are sent from outside, an editor of the page."""
 
 OPEN_PATHS = frozenset(
     f"{path}{slash}"
@@ -122,19 +132,28 @@ class OwnPagesOnly:
         return is_link and scope.get("method") == "GET" and headers.get("sec-fetch-dest") in frames
 
 
-class FetchesNothing:
-    """Passes on all but what would have the server fetch an address; 403 for that."""
+class WhatIsUsedOnly:
+    """Passes on what the page and scripts use of Gradio; 404 for the rest.
+
+    A path that would have the server fetch an address gets 403.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """An ASGI application."""
-        path = path_of(scope).lower().replace("/file/", "/file=")
-        if scope["type"] != "lifespan" and path.startswith(FETCHING):
-            await _refuse(scope, receive, send, 403, ADDRESS_REFUSED)
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        room, _, rest = path_of(scope).removeprefix("/").partition("/")
+        kind, _, what = re.split("([=/])", f"{rest}/", maxsplit=1)
+        if room not in ROOMS or (room == "gradio_api" and kind not in API_ROOMS):
+            await _refuse(scope, receive, send, 404, NOTHING_HERE)
+        elif kind == "file" and what.lstrip().lower().startswith(("http:", "https:")):
+            await _refuse(scope, receive, send, 403, ADDRESS_REFUSED)
+        else:
+            await self._app(scope, receive, send)
 
 
 class LoginFirst:

@@ -23,9 +23,8 @@ VISITOR_COOKIE = "photoenhance-visitor"
 MOST_SESSIONS = 10_000
 NOT_YOURS = "This session is somebody else's."
 
-HEARTBEAT, STREAM = "/gradio_api/heartbeat/", "/gradio_api/queue/data"
-ASKING = ("/gradio_api/queue/join", "/gradio_api/call/", "/gradio_api/cancel", "/gradio_api/run/")
-"""Below these a body in JSON may name a session."""
+API, UPLOAD = "/gradio_api/", "/gradio_api/upload"
+HEARTBEAT = "/gradio_api/heartbeat/"
 
 
 class OwnSessionsOnly:
@@ -44,7 +43,8 @@ class OwnSessionsOnly:
             await self._app(scope, receive, send)
             return
         path = path_of(scope)
-        if scope["method"] == "POST" and path.startswith(ASKING):
+        is_call = scope["method"] == "POST" and path.startswith(API)
+        if is_call and path.rstrip("/") != UPLOAD:
             try:
                 body = await read_body(receive, self._most_bytes)
             except BodyTooLong:
@@ -53,11 +53,11 @@ class OwnSessionsOnly:
                 return
             except BodyBrokeOff:
                 return  # nobody is there to be answered
-            session, receive = _session_in(body), unread(body, receive)
+            sessions, receive = _sessions_in(body), unread(body, receive)
         else:
-            session = _session_of(path, scope["query_string"])
+            sessions = _sessions_of(path, scope["query_string"])
         visitor = cookies_of(scope).get(VISITOR_COOKIE)
-        if session and not self._is_of(session, _identity(visitor, scope)):
+        if not all(self._is_of(session, _identity(visitor, scope)) for session in sessions):
             await JSONResponse({"detail": NOT_YOURS}, 403)(scope, receive, send)
             return
         if visitor is None and path in ("/", "/config"):
@@ -81,21 +81,19 @@ def _identity(visitor: str | None, scope: Scope) -> str:
     return hashlib.sha256(told.encode()).hexdigest()
 
 
-def _session_of(path: str, query: bytes) -> str | None:
+def _sessions_of(path: str, query: bytes) -> list[str]:
     if path.startswith(HEARTBEAT):
-        return path.removeprefix(HEARTBEAT).strip("/")
-    if path.rstrip("/") == STREAM:
-        return next(iter(parse_qs(query.decode("latin-1")).get("session_hash", ())), None)
-    return None
+        return [path.removeprefix(HEARTBEAT).strip("/")]
+    return parse_qs(query.decode("latin-1")).get("session_hash", [])
 
 
-def _session_in(body: bytes) -> str | None:
+def _sessions_in(body: bytes) -> list[str]:
     try:
         asked: Any = json.loads(body)
     except (ValueError, RecursionError):
-        return None  # Gradio says what is wrong with it
+        return []  # Gradio says what is wrong with it
     session = asked.get("session_hash") if isinstance(asked, dict) else None
-    return session if isinstance(session, str) else None
+    return [session] if isinstance(session, str) else []
 
 
 def _with_cookie(send: Send) -> Send:

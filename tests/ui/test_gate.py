@@ -140,7 +140,7 @@ def test_what_is_no_photo_is_saved_and_not_shown(
     "path",
     [
         "file=http://photos.test/a.png", "file=https://photos.test/a.png", "file=HTTPS://a.test",
-        "file/https://photos.test/a.png", "file=%68ttp://photos.test/", "proxy=https://a.hf.space",
+        "file/https://photos.test/a.png", "file=%68ttp://photos.test/", "file=%20http://photos.test",
     ],
 )  # fmt: skip
 def test_it_fetches_nothing_that_somebody_names(served: Served, path: str) -> None:
@@ -179,6 +179,24 @@ def test_in_a_space_hugging_face_may_show_it(
     assert "x-frame-options" not in answer.headers
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "gradio_api/deep_link?session_hash=mine", "gradio_api/component_server", "monitoring",
+        "gradio_api/component_server/", "gradio_api/process_recording", "gradio_api/vibe-code",
+        "gradio_api/vibe-edit", "gradio_api/dev/reload", "gradio_api/runs", "gradio_api/token",
+        "gradio_api/stream/mine/1/1/playlist.m3u8", "gradio_api/stream/x/close",
+        "gradio_api/custom_component/x/client/component/index.js", "monitoring/summary",
+        "gradio_api/proxy=https://a.hf.space", "gradio_api", "gradio_api//queue/join", "docs",
+    ],
+)  # fmt: skip
+def test_what_nobody_here_uses_of_gradio_is_closed(served: Served, path: str) -> None:
+    for method in ("GET", "POST"):
+        answer = httpx.request(method, f"{served.url}{path}", json={"session_hash": "mine"})
+        assert answer.status_code == 404
+        assert answer.json() == {"detail": "There is nothing here."}
+
+
 # Sessions
 
 
@@ -193,6 +211,9 @@ def test_a_session_is_its_first_visitors(served: Served) -> None:
         other.post("/gradio_api/queue/join", json=join),
         other.post("/gradio_api/cancel", json={**join, "event_id": "x"}),
         other.get("/gradio_api/queue/data", params={"session_hash": "mine"}),
+        other.get("/gradio_api/queue/data?session_hash=its&session_hash=mine"),
+        other.get("/gradio_api/upload_progress?upload_id=x&session_hash=mine"),
+        other.post("/gradio_api/api/status", json=join),
         other.get("/gradio_api/heartbeat/mine"),
         httpx.get(f"{served.url}gradio_api/heartbeat/mine"),
     ):
