@@ -218,6 +218,7 @@ def settings_from(
     values["host"] = values["host"] or environment.get("GRADIO_SERVER_NAME") or "127.0.0.1"
     values["port"] = values["port"] or _port_of_gradio(environment)
     values["root_path"] = values["root_path"] or environment.get("GRADIO_ROOT_PATH", "")
+    values["root_path"] = values["root_path"].rstrip("/")
     if values["auth"] and not all(values["auth"].partition(":")[::2]):
         raise InvalidSetting("--auth needs the form USER:PASSWORD.")
     if values["auth"] and values["users"]:

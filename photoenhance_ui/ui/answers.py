@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 from gradio.block_function import BlockFunction
+from gradio.queueing import Event
 from gradio.state_holder import SessionState
 
 from photoenhance_ui.errors import QUOTED_CHARACTERS
@@ -49,6 +50,10 @@ class Answering(gr.Blocks):
             queue.pending_event_ids_session.pop(session, None)
             queue.pending_messages_per_session.pop(session, None)
         self._idle = frozenset(idle)
+
+    def waiting_events(self) -> list[Event]:
+        """The calls that wait for their handler or are in it."""
+        return list(self._queue.event_ids_to_events.values())
 
     def get_block_name(self) -> str:
         """What the front end knows it by."""

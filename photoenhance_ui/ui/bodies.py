@@ -1,9 +1,13 @@
 """What a call holds, read before Gradio does, up to a bound, and handed on as if nobody had."""
 
+import asyncio
+
 from starlette.types import Message, Receive
 
 from photoenhance_ui.settings import Settings
 
+SILENCE_S = 30.0
+"""A sender of whom nothing is heard for so long has gone away."""
 CALL_BYTES = 100_000
 PHOTO_CALL_BYTES = 2_000
 """A call holds at most so many bytes, and so many for each photo: its path, twice, and its name."""
@@ -31,7 +35,10 @@ async def read_body(receive: Receive, most_bytes: int) -> bytes:
     """The whole body of a request. Raises BodyTooLong, BodyBrokeOff."""
     body = bytearray()
     while True:
-        message = await receive()
+        try:
+            message = await asyncio.wait_for(receive(), SILENCE_S)
+        except TimeoutError as error:
+            raise BodyBrokeOff from error
         if message["type"] != "http.request":
             raise BodyBrokeOff
         body += message.get("body", b"")

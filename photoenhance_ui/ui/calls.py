@@ -22,9 +22,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from photoenhance_ui.errors import quoted
 from photoenhance_ui.ui.answers import Answering
 from photoenhance_ui.ui.bodies import BodyBrokeOff, BodyTooLong, read_body, too_long, unread
+from photoenhance_ui.ui.gate import address_of
+from photoenhance_ui.ui.texts import ENGLISH
+from photoenhance_ui.ui.uploads import are_uploads
 
 CALL = re.compile(r"/gradio_api/(call/v2|call|run|api|queue)/([^/]+)/?$")
 MAX_HASH = 100
+MAX_CALLS_WAITING = 200
+"""Of one address, or a script that sends many calls at once would keep all others out."""
 EVENT = re.compile(r"/gradio_api/call/(?:v2/)?[^/]+/([^/]+)/?$")
 
 
@@ -62,6 +67,7 @@ class WellFormedCalls:
                 self._blocks.forget_idle(time.monotonic())
                 body = await self._body(receive)
                 self._check(call[1], call[2], _json(body))
+                self._check_room(address_of(scope))
             except _Refused as refused:
                 await _refusal(*refused.args)(scope, receive, send)
             else:
@@ -108,6 +114,8 @@ class WellFormedCalls:
         session = body.get("session_hash")
         if session is not None and not (isinstance(session, str) and len(session) <= MAX_HASH):
             raise _Refused(400, f"A session hash is a text of up to {MAX_HASH} characters.")
+        if not are_uploads(body.get("event_data")):
+            raise _Refused(400, ENGLISH("not_uploaded"))
         data = body.get("data")
         if not isinstance(data, list):
             raise _Refused(400, 'The field "data" must be a list of the arguments.')
@@ -118,10 +126,17 @@ class WellFormedCalls:
             return
         number = body.get("fn_index")
         event = self._blocks.fns.get(number) if isinstance(number, int) else None
-        if event is None:
+        if event is None or event.fn is None:
             raise _Refused(404, f"There is no event with the number {quoted(number)}.")
         if len(data) < len(event.inputs):
             raise _Refused(400, f"The event takes {len(event.inputs)} values, not {len(data)}.")
+
+    def _check_room(self, address: str) -> None:
+        """Nobody fills the queue that others wait in, too."""
+        waiting = [event.request.client for event in self._blocks.waiting_events()]
+        count = sum(client is not None and client.host == address for client in waiting)
+        if count >= MAX_CALLS_WAITING:
+            raise _Refused(429, f"{count} calls of yours wait already. Wait until some have ended.")
 
     def _endpoint(self, name: str) -> _Endpoint:
         endpoint = self._endpoints.get(name)
@@ -135,7 +150,7 @@ class WellFormedCalls:
         queue = self._blocks._queue
         return (
             event_id in queue.event_ids_to_events
-            or event_id in queue.pending_messages_per_session
+            or event_id in queue.pending_event_ids_session.get(event_id, ())
             or any(event_id in ids for ids in list(queue.pending_event_ids_session.values()))
         )
 

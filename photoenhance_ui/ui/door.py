@@ -1,5 +1,6 @@
 """The checks before Gradio, put together as the settings want them."""
 
+import logging
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -8,10 +9,13 @@ from pathlib import Path
 
 from gradio.routes import App
 from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from photoenhance_ui.errors import InvalidSetting
 from photoenhance_ui.settings import Settings
+from photoenhance_ui.traces import trace_of
 from photoenhance_ui.ui.bodies import most_bytes_of_call
 from photoenhance_ui.ui.gate import (
     LoginFirst,
@@ -19,13 +23,18 @@ from photoenhance_ui.ui.gate import (
     OwnPagesOnly,
     SafeAnswers,
     WhatIsUsedOnly,
+    address_of,
+    cookies_of,
+    path_of,
 )
 from photoenhance_ui.ui.hosts import Address, Hosts, is_loopback
 from photoenhance_ui.ui.logins import ADDRESS, FREE_TRIES, Logins, logins_of
 from photoenhance_ui.ui.sessions import OwnSessionsOnly
 
+log = logging.getLogger(__name__)
+
 LOGIN_MESSAGE = f"After {FREE_TRIES} wrong passwords, each further try has to wait for a while."
-BEARER = "Bearer "
+BEARER = "bearer"
 SPACES_PROXIES = "10.0.0.0/8"
 """Whence Hugging Face's proxies reach a Space; nobody else can."""
 
@@ -68,13 +77,16 @@ class Door:
 
     def before(self, inner: ASGIApp, app: App) -> ASGIApp:
         """The checks, in the order in which a request meets them from the outside in."""
-        guarded: ASGIApp = WhatIsUsedOnly(OwnSessionsOnly(inner, self.most_bytes))
+        guarded: ASGIApp = WhatIsUsedOnly(
+            OwnSessionsOnly(inner, self.most_bytes, embedded=self.embedded)
+        )
         if self.logins is not None:
-            guarded = LoginFirst(guarded, lambda cookies: _has_logged_in(app, cookies))
+            guarded = _ending_one_login(guarded, app)
+            guarded = LoginFirst(guarded, lambda cookies: _person_of(app, cookies))
             guarded = _KeysAsLogins(guarded, app, self.logins)
         guarded = OwnPagesOnly(guarded, self.hosts, embedded=self.embedded)
         guarded = OwnNamesOnly(guarded, self.hosts)
-        return SafeAnswers(_told_whence(guarded), self.embedded)
+        return SafeAnswers(_told_whence(_never_raising(guarded)), self.embedded)
 
 
 def _named(host: str) -> Address:
@@ -109,21 +121,39 @@ class _KeysAsLogins:
         """An ASGI application."""
         if scope["type"] != "lifespan":
             given = Headers(scope=scope).get("authorization", "")
-            key = given.removeprefix(BEARER)
-            name = self._logins.name_of_key(key) if given.startswith(BEARER) else None
+            scheme, _, key = given.partition(" ")
+            key = key.strip()
+            name = self._logins.name_of_key(key) if scheme.lower() == BEARER else None
             if name is not None:
                 self._gradio.tokens[key] = name
-                scope = _with_cookie(scope, f"{_cookie_name(self._gradio)}={key}")
+                scope = _with_cookie(scope, f"{_cookie_names(self._gradio)[0]}={key}")
         await self._app(scope, receive, send)
 
 
-def _has_logged_in(app: App, cookies: Mapping[str, str]) -> bool:
-    names = (_cookie_name(app), f"access-token-unsecure-{app.cookie_id}")
-    return any(app.tokens.get(cookies.get(name, "")) is not None for name in names)
+def _person_of(app: App, cookies: Mapping[str, str]) -> str | None:
+    tokens = (cookies.get(name, "") for name in _cookie_names(app))
+    return next((app.tokens[token] for token in tokens if token in app.tokens), None)
 
 
-def _cookie_name(app: App) -> str:
-    return f"access-token-{app.cookie_id}"
+def _ending_one_login(inner: ASGIApp, app: App) -> ASGIApp:
+    """The app, where who logs out ends the login of this browser, and of no other."""
+
+    async def passed_on(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and path_of(scope).rstrip("/") == "/logout":
+            scope = {**scope, "query_string": b"all_session=false"}
+            await inner(scope, receive, send)
+            cookies = cookies_of(scope)
+            for name in _cookie_names(app):
+                app.tokens.pop(cookies.get(name, ""), None)
+        else:
+            await inner(scope, receive, send)
+
+    return passed_on
+
+
+def _cookie_names(app: App) -> tuple[str, str]:
+    """Gradio's, for https and for http."""
+    return f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}"
 
 
 def _with_cookie(scope: Scope, cookie: str) -> Scope:
@@ -133,12 +163,28 @@ def _with_cookie(scope: Scope, cookie: str) -> Scope:
     return {**scope, "headers": [*kept, (b"cookie", together)]}
 
 
+def _never_raising(app: ASGIApp) -> ASGIApp:
+    """The application; of what nobody foresaw, and was answered, the log tells where it arose."""
+
+    async def quiet(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        except Exception as error:  # noqa: BLE001 - its words are somebody's, and are not logged
+            log.error("request_failed %s", trace_of(error))
+
+    return quiet
+
+
+async def unforeseen(_request: Request, _error: Exception) -> Response:
+    """What is answered where nobody foresaw what happened."""
+    return JSONResponse({"detail": "Something went wrong here; the server's log tells where."}, 500)
+
+
 def _told_whence(app: ASGIApp) -> ASGIApp:
     """The application, which finds the client's address in ``ADDRESS``."""
 
     async def told(scope: Scope, receive: Receive, send: Send) -> None:
-        client = scope.get("client")
-        ADDRESS.set(client[0] if client else "")
+        ADDRESS.set(address_of(scope))
         await app(scope, receive, send)
 
     return told

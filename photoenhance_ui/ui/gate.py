@@ -24,6 +24,8 @@ HOST_REFUSED = (
 ORIGIN_REFUSED = (
     "A page of another site may not use this server, unless it was started with --allowed-origins."
 )
+PERSON = "photoenhance.person"
+"""The field of a request's scope that tells who has logged in."""
 LOGIN_WANTED = "Log in first."
 
 FRAMES_OF_SPACES = ("https://huggingface.co", "https://*.hf.space")
@@ -48,10 +50,12 @@ SHOWN_AS_FILES = ("image/avif", "image/bmp", "image/gif", "image/jpeg", "image/p
                   "image/webp")  # fmt: skip
 """What a browser may show by itself; everything else is saved, so that it runs nothing here."""
 ADDRESS_REFUSED = "This server fetches nothing from elsewhere."
+RANGE = re.compile(r"bytes=[0-9]{1,15}-[0-9]{0,15}")
+MAX_PATH = 3000
 NOTHING_HERE = "There is nothing here."
 ROOMS = frozenset({
     "", "assets", "config", "favicon.ico", "gradio_api", "login", "logout", "manifest.json",
-    "pwa_icon", "robots.txt", "static", "svelte", "theme.css",
+    "robots.txt", "static", "svelte", "theme.css",
 })  # fmt: skip
 API_ROOMS = frozenset({
     "api", "app_id", "call", "cancel", "file", "heartbeat", "info", "login_check", "openapi.json",
@@ -69,7 +73,7 @@ OPEN_PATHS = frozenset(
     )
     for slash in ("", "/")
 ) | {"/"}  # fmt: skip
-OPEN_FOLDERS = ("/assets/", "/static/", "/svelte/", "/pwa_icon")
+OPEN_FOLDERS = ("/assets/", "/static/", "/svelte/")
 """What the login page is made of; everything else waits for a login."""
 
 
@@ -84,11 +88,19 @@ class OwnNamesOnly:
         if scope["type"] != "lifespan" and not self._is_own(scope):
             await _refuse(scope, receive, send, 400, HOST_REFUSED)
             return
-        await self._app(scope, receive, send)
+        await self._app(self._told_of_own(scope), receive, send)
 
     def _is_own(self, scope: Scope) -> bool:
         host = host_of(scope)
         return host is not None and self._hosts.are_own(host, port_of(scope))
+
+    def _told_of_own(self, scope: Scope) -> Scope:
+        """The request, without what would have Gradio call the server by somebody else's name."""
+        told = Headers(scope=scope).getlist("x-forwarded-host")
+        names = [Address.of(name) for value in told for name in value.split(",")]
+        if not all(name and self._hosts.are_own(name, port_of(scope)) for name in names):
+            scope = _without(scope, b"x-forwarded-host")
+        return _without(scope, b"x-gradio-server")
 
 
 class OwnPagesOnly:
@@ -127,6 +139,8 @@ class OwnPagesOnly:
             return host is not None and self._hosts.may_speak(origin, host, port_of(scope))
         if headers.get("sec-fetch-site", "none") in ("none", "same-origin"):
             return True
+        if path_of(scope).rstrip("/") == "/logout":
+            return False  # it changes something, though it is a link
         frames = ("document", "iframe", "frame") if self._embedded else ("document",)
         is_link = headers.get("sec-fetch-mode") == "navigate"
         return is_link and scope.get("method") == "GET" and headers.get("sec-fetch-dest") in frames
@@ -148,33 +162,34 @@ class WhatIsUsedOnly:
             return
         room, _, rest = path_of(scope).removeprefix("/").partition("/")
         kind, _, what = re.split("([=/])", f"{rest}/", maxsplit=1)
-        if room not in ROOMS or (room == "gradio_api" and kind not in API_ROOMS):
+        is_open = room in ROOMS and (bool(room) or not rest) and len(rest) <= MAX_PATH
+        if not room and b"page=" in scope.get("query_string", b""):
+            is_open = False  # there is one page
+        if not is_open or (room == "gradio_api" and kind not in API_ROOMS):
             await _refuse(scope, receive, send, 404, NOTHING_HERE)
         elif kind == "file" and what.lstrip().lower().startswith(("http:", "https:")):
             await _refuse(scope, receive, send, 403, ADDRESS_REFUSED)
         else:
-            await self._app(scope, receive, send)
+            await self._app(_with_plain_range(scope), receive, send)
 
 
 class LoginFirst:
     """Answers who has logged in; others get what the login page is made of, and 401."""
 
-    def __init__(self, app: ASGIApp, is_known: Callable[[Mapping[str, str]], bool]) -> None:
-        """``is_known`` tells from a request's cookies whether its sender has logged in."""
-        self._app, self._is_known = app, is_known
+    def __init__(self, app: ASGIApp, person_of: Callable[[Mapping[str, str]], str | None]) -> None:
+        """``person_of`` tells from a request's cookies who has logged in."""
+        self._app, self._person_of = app, person_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """An ASGI application."""
-        if scope["type"] == "lifespan" or self._may_pass(scope):
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
+            return
+        path, person = path_of(scope), self._person_of(cookies_of(scope))
+        if person is not None or path in OPEN_PATHS or path.startswith(OPEN_FOLDERS):
+            await self._app({**scope, PERSON: person or ""}, receive, send)
         else:
             await _refuse(scope, receive, send, 401, LOGIN_WANTED)
-
-    def _may_pass(self, scope: Scope) -> bool:
-        path = path_of(scope)
-        if path in OPEN_PATHS or path.startswith(OPEN_FOLDERS):
-            return True
-        return self._is_known(cookies_of(scope))
 
 
 @dataclass(frozen=True)
@@ -233,6 +248,12 @@ def path_of(scope: Scope) -> str:
     return path[len(root) :] if root and path.startswith(f"{root}/") else path
 
 
+def address_of(scope: Scope) -> str:
+    """The sender's address, as the server or a proxy that was named knows it; "": unknown."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
 def cookies_of(scope: Scope) -> dict[str, str]:
     """The request's cookies by name."""
     return HTTPConnection(scope).cookies
@@ -242,10 +263,19 @@ def _without_origin(app: ASGIApp) -> ASGIApp:
     """The application, never told of an origin: that was looked at."""
 
     async def passed_on(scope: Scope, receive: Receive, send: Send) -> None:
-        headers = [(name, value) for name, value in scope["headers"] if name != b"origin"]
-        await app({**scope, "headers": headers}, receive, send)
+        await app(_without(scope, b"origin"), receive, send)
 
     return passed_on
+
+
+def _with_plain_range(scope: Scope) -> Scope:
+    """The request, which asks for the whole where Gradio could not read which part is asked for."""
+    ranges = Headers(scope=scope).getlist("range")
+    return scope if all(map(RANGE.fullmatch, ranges)) else _without(scope, b"range")
+
+
+def _without(scope: Scope, name: bytes) -> Scope:
+    return {**scope, "headers": [(n, value) for n, value in scope["headers"] if n != name]}
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, sentence: str) -> None:

@@ -4,6 +4,7 @@ One password is a key to the door and tells nobody apart; people of a file are o
 photos.
 """
 
+import ipaddress
 import secrets
 import threading
 import time
@@ -89,7 +90,7 @@ class Logins:
 
     def check(self, name: str, password: str) -> bool:
         """Whether this is the person's password; HTTPException 429 where it is to wait."""
-        throttles = ((self._addresses, ADDRESS.get()), (self._names, name[:100]))
+        throttles = ((self._addresses, network_of(ADDRESS.get())), (self._names, name[:100]))
         wait_s = max(throttle.wait_s(who) for throttle, who in throttles)
         if wait_s > 0:
             seconds = max(1, round(wait_s))
@@ -101,13 +102,31 @@ class Logins:
         known = self._passwords.get(name)
         # Of a name that nobody has as much is worked out, so that time does not tell which exist.
         is_right = is_password(password, known or _NOBODYS) and known is not None
-        for throttle, who in throttles:
-            (throttle.succeeded if is_right else throttle.failed)(who)
+        if is_right:  # the address stays under suspicion: it may have guessed at other names
+            self._names.succeeded(name[:100])
+        else:
+            for throttle, who in throttles:
+                throttle.failed(who)
         return is_right
 
     def name_of_key(self, key: str) -> str | None:
         """Whose key it is; None where it is nobody's."""
         return self._keys.get(hash_of_key(key))
+
+
+def network_of(address: str) -> str:
+    """The address, of IPv6 its /64 network, which one household has; "" where it is none.
+
+    >>> network_of("2001:db8::1")
+    '2001:db8::/64'
+    """
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return ""
+    if parsed.version == 4:
+        return str(parsed)
+    return str(ipaddress.ip_network((parsed, 64), strict=False))
 
 
 def logins_of(auth: str, users: Path | None) -> Logins | None:

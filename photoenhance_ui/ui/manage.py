@@ -10,10 +10,12 @@ from pathlib import Path
 from photoenhance_ui.networks.trial import UNKNOWN, problem_of
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.ui.door import is_local
+from photoenhance_ui.ui.hosts import Address, is_loopback
 from photoenhance_ui.ui.service import Service
 from photoenhance_ui.ui.texts import Texts
 
-FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host")
+FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto",
+             "x-real-ip")  # fmt: skip
 SUFFIXES = (".pth", ".safetensors", ".onnx")
 
 _one_at_a_time = threading.Lock()
@@ -28,11 +30,15 @@ def may_manage(settings: Settings, headers: Mapping[str, str]) -> bool:
     """Whether who asks may download networks and bring files.
 
     ``auto`` means whoever sits at this machine: the server listens on loopback alone, has no
-    public link, and the request came through no proxy.
+    public link and was told of no proxy, and the request came through none.
     """
     if settings.manage_networks != "auto":
         return settings.manage_networks == "always"
-    return is_local(settings) and not any(name in headers for name in FORWARDED)
+    has_proxy = bool(settings.allowed_hosts or settings.root_path or settings.trusted_proxies)
+    host = Address.of(headers.get("host", "localhost"))
+    is_here = host is not None and is_loopback(host.name)
+    came_straight = is_here and not any(name in headers for name in FORWARDED)
+    return is_local(settings) and not has_proxy and came_straight
 
 
 def take_network(service: Service, file: Path, say: Texts) -> str:

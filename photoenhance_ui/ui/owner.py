@@ -52,8 +52,9 @@ class Owners:
         if not isinstance(token, str):
             return False
         identity, dot, signature = token.partition(".")
-        expected = self._signature(identity)
-        return bool(dot) and hmac.compare_digest(signature.encode(), expected.encode())
+        if not (dot and token.isascii()):
+            return False
+        return hmac.compare_digest(signature.encode(), self._signature(identity).encode())
 
     def owner(self, person: str | None, token: object) -> str:
         """The owner's name; the three kinds never meet."""

@@ -22,12 +22,12 @@ from photoenhance_ui.ui.answers import Answering
 from photoenhance_ui.ui.bodies import most_bytes_of_call
 from photoenhance_ui.ui.broken_uploads import BrokenUploads
 from photoenhance_ui.ui.calls import WellFormedCalls, malformed
-from photoenhance_ui.ui.door import LOGIN_MESSAGE, Door, trusted_proxies
+from photoenhance_ui.ui.door import LOGIN_MESSAGE, Door, trusted_proxies, unforeseen
 from photoenhance_ui.ui.layout import build_page
 from photoenhance_ui.ui.service import Service, open_service
 
-MOST_WAITING = 200
-"""Calls that may wait for a handler; more are told that the server is full."""
+MOST_WAITING = 2000
+"""Calls of all that may wait for a handler; more are told that the server is full."""
 SESSIONS_KEPT = 200
 """Gradio keeps what it changed on the page for so many sessions, 0.13 MB each; each call of curl is
 one. A page that is older than these works on: what is chosen there is checked by the Request."""
@@ -100,7 +100,7 @@ def check_port(host: str, port: int) -> None:
 
 def _launch(blocks: Answering, settings: Settings, door: Door) -> tuple[object, str, str | None]:
     return blocks.launch(
-        server_name=settings.host,
+        server_name=f"[{settings.host}]" if ":" in settings.host else settings.host,
         server_port=settings.port or None,
         share=settings.share,
         auth=None if door.logins is None else door.logins.check,
@@ -123,7 +123,7 @@ def _launch(blocks: Answering, settings: Settings, door: Door) -> tuple[object, 
                 Middleware(BrokenUploads),
                 Middleware(WellFormedCalls, blocks=blocks, most_bytes=most_bytes_of_call(settings)),
             ],
-            "exception_handlers": {RequestValidationError: malformed},
+            "exception_handlers": {RequestValidationError: malformed, Exception: unforeseen},
         },
         favicon_path=look.LOGO,
         theme=look.theme(),

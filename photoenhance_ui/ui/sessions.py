@@ -9,33 +9,108 @@ import hashlib
 import json
 import secrets
 import threading
+import time
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
+from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from photoenhance_ui.ui.bodies import BodyBrokeOff, BodyTooLong, read_body, too_long, unread
-from photoenhance_ui.ui.gate import cookies_of, path_of
+from photoenhance_ui.ui.calls import EVENT
+from photoenhance_ui.ui.gate import PERSON, address_of, cookies_of, path_of
 
 VISITOR_COOKIE = "photoenhance-visitor"
-MOST_SESSIONS = 10_000
-NOT_YOURS = "This session is somebody else's."
+PLAIN_COOKIE = "Path=/; HttpOnly; SameSite=lax"
+EMBEDDED_COOKIE = "Path=/; HttpOnly; Secure; SameSite=None; Partitioned"
+TOGETHER_S = 3.0
+MAX_GREETINGS = 10_000
+MAX_SESSIONS, MAX_SESSIONS_OF_ADDRESS = 100_000, 2_000
+MAX_HASH = 100
+NO_SESSION = f"A session hash is a text of up to {MAX_HASH} characters."
+NOT_YOURS = "This session is somebody else's. Load the page anew."
 
 API, UPLOAD = "/gradio_api/", "/gradio_api/upload"
 HEARTBEAT = "/gradio_api/heartbeat/"
 
 
+class Visitors:
+    """Whose each session is. Thread-safe.
+
+    An address keeps ``MAX_SESSIONS_OF_ADDRESS`` at most, its newest, so that nobody can push out
+    the sessions of others by beginning many.
+    """
+
+    def __init__(self) -> None:
+        self._identities: dict[bytes, bytes] = {}
+        self._of_address: dict[str, OrderedDict[bytes, None]] = {}
+        self._lock = threading.Lock()
+
+    def is_own(self, session: str, identity: bytes, address: str) -> bool:
+        """Whether the session is this one's, which it becomes where it is nobody's yet."""
+        key = _digest(session)
+        with self._lock:
+            owner = self._identities.setdefault(key, identity)
+            if owner == identity:
+                mine = self._of_address.setdefault(address, OrderedDict())
+                mine[key] = None
+                mine.move_to_end(key)
+                self._make_room(mine)
+        return owner == identity
+
+    def _make_room(self, mine: OrderedDict[bytes, None]) -> None:
+        if len(mine) > MAX_SESSIONS_OF_ADDRESS:
+            self._identities.pop(mine.popitem(last=False)[0], None)
+        if len(self._identities) > MAX_SESSIONS:
+            largest = max(self._of_address.values(), key=len)
+            self._identities.pop(largest.popitem(last=False)[0], None)
+        if len(self._of_address) > MAX_SESSIONS:
+            self._of_address = {address: own for address, own in self._of_address.items() if own}
+
+
+class Greetings:
+    """The cookies for visitors who have none: the same one for requests that come together.
+
+    Two tabs that open at once both come without a cookie, and the browser keeps one.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lately: OrderedDict[tuple[str, str], tuple[float, str]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def name_for(self, scope: Scope) -> str:
+        """A new visitor's name, or the one that this browser at this address got just now."""
+        headers = Headers(scope=scope)
+        if headers.get("sec-fetch-mode") != "navigate":
+            return secrets.token_urlsafe(16)  # no tab of a browser
+        now_s, who = self._clock(), (address_of(scope), headers.get("user-agent", "")[:200])
+        with self._lock:
+            began_s, name = self._lately.get(who, (-TOGETHER_S, ""))
+            if now_s - began_s >= TOGETHER_S:
+                self._lately[who] = (now_s, name := secrets.token_urlsafe(16))
+                self._lately.move_to_end(who)
+            while len(self._lately) > MAX_GREETINGS:
+                self._lately.popitem(last=False)
+        return name
+
+
 class OwnSessionsOnly:
     """Passes on what names no session, or the sender's own; 403 for the rest."""
 
-    def __init__(self, app: ASGIApp, most_bytes: int) -> None:
-        """``most_bytes``: of a call, which is read to find the session."""
+    def __init__(self, app: ASGIApp, most_bytes: int, *, embedded: bool = False) -> None:
+        """``most_bytes``: of a call, which is read to find the session.
+
+        ``embedded``: the page is shown in a frame of another site, where only a cookie comes back
+        that says so.
+        """
         self._app = app
         self._most_bytes = most_bytes
-        self._visitors: OrderedDict[str, str] = OrderedDict()
-        self._lock = threading.Lock()
+        self._attributes = EMBEDDED_COOKIE if embedded else PLAIN_COOKIE
+        self._visitors, self._greetings = Visitors(), Greetings()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """An ASGI application."""
@@ -44,47 +119,56 @@ class OwnSessionsOnly:
             return
         path = path_of(scope)
         is_call = scope["method"] == "POST" and path.startswith(API)
+        sessions = _sessions_of(scope["method"], path, scope["query_string"])
         if is_call and path.rstrip("/") != UPLOAD:
             try:
                 body = await read_body(receive, self._most_bytes)
             except BodyTooLong:
-                detail = too_long(self._most_bytes)
-                await JSONResponse({"detail": detail}, 413)(scope, receive, send)
+                await _refuse(scope, receive, send, 413, too_long(self._most_bytes))
                 return
             except BodyBrokeOff:
                 return  # nobody is there to be answered
-            sessions, receive = _sessions_in(body), unread(body, receive)
-        else:
-            sessions = _sessions_of(path, scope["query_string"])
-        visitor = cookies_of(scope).get(VISITOR_COOKIE)
-        if not all(self._is_of(session, _identity(visitor, scope)) for session in sessions):
-            await JSONResponse({"detail": NOT_YOURS}, 403)(scope, receive, send)
+            sessions, receive = sessions + _sessions_in(body), unread(body, receive)
+        visitor, address = cookies_of(scope).get(VISITOR_COOKIE), address_of(scope)
+        who = f"visitor:{visitor}" if visitor else f"address:{address}"
+        identity = _digest(f"{scope.get(PERSON, '')}:{who}")
+        if not all(0 < len(session) <= MAX_HASH for session in sessions):
+            await _refuse(scope, receive, send, 400, NO_SESSION)
+            return
+        if not all(self._visitors.is_own(session, identity, address) for session in sessions):
+            await _refuse(scope, receive, send, 403, NOT_YOURS)
             return
         if visitor is None and path in ("/", "/config"):
-            send = _with_cookie(send)
+            send = self._with_cookie(send, self._greetings.name_for(scope))
         await self._app(scope, receive, send)
 
-    def _is_of(self, session: str, identity: str) -> bool:
-        """Whether the session is this one's, which it becomes where it is nobody's yet."""
-        with self._lock:
-            owner = self._visitors.setdefault(session, identity)
-            self._visitors.move_to_end(session)
-            while len(self._visitors) > MOST_SESSIONS:
-                self._visitors.popitem(last=False)
-        return owner == identity
+    def _with_cookie(self, send: Send, name: str) -> Send:
+        header = (b"set-cookie", f"{VISITOR_COOKIE}={name}; {self._attributes}".encode())
+
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], header]
+            await send(message)
+
+        return told
 
 
-def _identity(visitor: str | None, scope: Scope) -> str:
-    """Who asks: never kept in clear, and short whatever was sent."""
-    client = scope.get("client")
-    told = f"visitor:{visitor}" if visitor else f"address:{client[0] if client else ''}"
-    return hashlib.sha256(told.encode()).hexdigest()
+def _digest(text: str) -> bytes:
+    """Nothing that was sent is kept in clear, and all is short."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
-def _sessions_of(path: str, query: bytes) -> list[str]:
+async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, detail: str) -> None:
+    await JSONResponse({"detail": detail}, status)(scope, receive, send)
+
+
+def _sessions_of(method: str, path: str, query: bytes) -> list[str]:
+    """Those that a path or a query names; a call's number serves as one, where it has no other."""
+    named = parse_qs(query.decode("latin-1"), keep_blank_values=True).get("session_hash", [])
     if path.startswith(HEARTBEAT):
-        return [path.removeprefix(HEARTBEAT).strip("/")]
-    return parse_qs(query.decode("latin-1")).get("session_hash", [])
+        return [*named, path.removeprefix(HEARTBEAT).strip("/")]
+    asked = EVENT.search(path) if method == "GET" else None
+    return [*named, asked[1]] if asked else named
 
 
 def _sessions_in(body: bytes) -> list[str]:
@@ -94,15 +178,3 @@ def _sessions_in(body: bytes) -> list[str]:
         return []  # Gradio says what is wrong with it
     session = asked.get("session_hash") if isinstance(asked, dict) else None
     return [session] if isinstance(session, str) else []
-
-
-def _with_cookie(send: Send) -> Send:
-    cookie = f"{VISITOR_COOKIE}={secrets.token_urlsafe(16)}; Path=/; HttpOnly; SameSite=lax"
-    header = (b"set-cookie", cookie.encode())
-
-    async def told(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], header]
-        await send(message)
-
-    return told

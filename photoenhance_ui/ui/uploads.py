@@ -37,9 +37,14 @@ class UploadedFile(FileData):
             raise gr.Error(ENGLISH("not_file"), print_exception=False) from error
 
 
+def _path_of(file: FileData) -> str:
+    return file.path
+
+
 def photo_input(**options: Any) -> gr.File:
     """A file input for one photo."""
     file = gr.File(**options)
+    file._process_single_file = _path_of  # type: ignore  # else it leaves an empty file for each
     file.data_model = UploadedFile
     return file
 
@@ -50,6 +55,7 @@ def photos_input(**options: Any) -> gr.File:
     No ``file_types``: they judge by the name and refuse the whole call for one odd file.
     """
     files = gr.File(file_count="multiple", **options)
+    files._process_single_file = _path_of  # type: ignore  # as above
     files.data_model = UploadedFiles
     return files
 
@@ -59,16 +65,21 @@ def refuse_addresses(values: Any) -> None:
 
     Gradio would fetch an address, and tells of a path outside its folder by a traceback.
     """
-    folder = Path(get_upload_folder()).resolve()
-    if not all(_is_in(folder, path) for path in _paths_in(values)):
+    if not are_uploads(values):
         raise gr.Error(ENGLISH("not_uploaded"), print_exception=False)
+
+
+def are_uploads(values: Any) -> bool:
+    """Whether every file among the values of a JSON value was uploaded here."""
+    folder = Path(get_upload_folder()).resolve()
+    return all(_is_in(folder, path) for path in _paths_in(values))
 
 
 def _paths_in(value: Any) -> Iterator[str]:
     """The paths of all files in a JSON value."""
     if isinstance(value, dict) and isinstance(value.get("path"), str):
         yield value["path"]
-    elif isinstance(value, dict | list):
+    if isinstance(value, dict | list):
         for part in value.values() if isinstance(value, dict) else value:
             yield from _paths_in(part)
 

@@ -94,6 +94,16 @@ def test_only_who_sits_at_the_machine_manages_its_networks() -> None:
     at_home = Settings()
     assert may_manage(at_home, {})
     assert not may_manage(at_home, {"x-forwarded-for": "10.0.0.1"}), "through a proxy"
+    for told in ("x-real-ip", "via", "x-forwarded-proto", "forwarded"):
+        assert not may_manage(at_home, {told: "10.0.0.1"})
+    assert not may_manage(at_home, {"host": "photos.example.org"}), "through one that tells nothing"
+    assert may_manage(at_home, {"host": "127.0.0.1:7860"})
+    for proxied in (
+        {"allowed_hosts": ("a.test",)},
+        {"root_path": "/a"},
+        {"trusted_proxies": "::1"},
+    ):
+        assert not may_manage(replace(at_home, **proxied), {})
     assert not may_manage(replace(at_home, host="0.0.0.0"), {})
     assert not may_manage(replace(at_home, share=True), {})
     assert not may_manage(replace(at_home, manage_networks="never"), {})

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from gradio_client import handle_file
 from gradio_client.exceptions import AppError
@@ -18,6 +19,7 @@ from photoenhance_ui.request import Request
 from photoenhance_ui.settings import FLAGS, Settings
 from photoenhance_ui.storage import Workspace
 from photoenhance_ui.ui.bounds import Bounds
+from photoenhance_ui.ui.calls import MAX_CALLS_WAITING
 from tests.conftest import PhotoMaker
 from tests.hooked import HookedNetworks
 from tests.served import Served, serving_on, wait_until
@@ -61,6 +63,30 @@ def test_more_than_may_wait_is_one_sentence_until_photos_end(
         assert len(running.result(timeout=60)[1]) == 2
         _, row = client.predict(photos[0], api_name="/enhance_one")
         assert row["state"] == "done"
+
+
+def test_who_has_many_calls_waiting_is_refused_and_others_are_not(
+    photo_file: PhotoMaker, tmp_path: Path
+) -> None:
+    with bounded(tmp_path) as served:
+        with photo_file().open("rb") as photo:
+            files = {"files": photo}
+            path = httpx.post(f"{served.url}gradio_api/upload", files=files).json()[0]
+        served.networks.hold()
+        asked = {"photo": {"path": path, "meta": {"_type": "gradio.FileData"}}}
+        address = f"{served.url}gradio_api/call/v2/enhance_one"
+        with httpx.Client() as many:
+            codes = [many.post(address, json=asked).status_code for _ in range(MAX_CALLS_WAITING)]
+            refused = many.post(address, json=asked)
+        assert set(codes) == {200}
+        assert refused.status_code == 429
+        assert "wait already" in refused.json()["detail"]
+        elsewhere = httpx.Client(transport=httpx.HTTPTransport(local_address="127.0.0.2"))
+        with elsewhere:
+            status = f"{served.url}gradio_api/call/v2/status"
+            assert elsewhere.post(status, json={}).status_code == 200
+        served.networks.release()
+        wait_until(served.quiet, 120)
 
 
 def test_more_calls_than_a_minute_takes_are_one_sentence(

@@ -53,6 +53,56 @@ def test_an_upload_that_breaks_off_leaves_nothing(served: Served, sent: bytes) -
     wait_until(lambda: files(served) == before)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        PART.replace(b"a.png", b"..") + b"whole\r\n--edge--\r\n",
+        PART.replace(b"; filename=a.png", b"") + b"text\r\n--edge--\r\n",
+        PART.replace(b"=files", b"=other") + b"whole\r\n--edge--\r\n",
+        PART + b"whole\r\n" + PART.replace(b"a.png", b'"a\0b"') + b"whole\r\n--edge--\r\n",
+        PART + b"no end",
+        b"nothing",
+    ],
+    ids=["no name", "no file", "other field", "odd name", "no end", "no part"],
+)
+def test_what_cannot_be_used_is_refused_and_leaves_nothing(served: Served, body: bytes) -> None:
+    before = files(served)
+    kind = {"Content-Type": "multipart/form-data; boundary=edge"}
+    answer = httpx.post(f"{served.url}gradio_api/upload", content=body, headers=kind)
+    assert 400 <= answer.status_code < 500
+    assert files(served) == before
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "multipart/form-data", "multipart/form-data; boundary=", "text/plain; boundary=edge",
+        f"multipart/form-data; boundary={'x' * 300}",
+        "multipart/form-data; boundary=edge; charset=punycode",
+    ],
+)  # fmt: skip
+def test_what_is_no_form_is_told_so(served: Served, kind: str) -> None:
+    headers = {"Content-Type": kind}
+    answer = httpx.post(f"{served.url}gradio_api/upload", content=b"x", headers=headers)
+    assert answer.status_code == 400
+    assert "multipart/form-data" in answer.json()["detail"]
+
+
+def test_the_name_of_an_upload_is_short(served: Served) -> None:
+    address = f"{served.url}gradio_api/upload?upload_id={'x' * 101}"
+    answer = httpx.post(address, files={"files": b"x"})
+    assert answer.status_code == 400
+    assert "upload_id" in answer.json()["detail"]
+
+
+def test_a_part_that_is_no_file_is_not_read(served: Served) -> None:
+    """It would be held in memory."""
+    sent = PART.replace(b"; filename=a.png", b"") + b"x" * 1_000_000
+    with connected(served, sent, 500_000_000) as connection:
+        connection.settimeout(20)
+        assert connection.recv(100).startswith(b"HTTP/1.1 4")
+
+
 def test_a_whole_upload_is_there(served: Served, photo_file: PhotoMaker) -> None:
     photo = photo_file()
     address = f"{served.url}gradio_api/upload"

@@ -112,6 +112,32 @@ def test_behind_a_proxy_it_goes_by_the_proxys_name(proxied: Running) -> None:
     assert answer.json()["root"] == "https://photos.test/pe"
 
 
+@pytest.mark.parametrize("header", ["X-Forwarded-Host", "X-Gradio-Server"])
+@pytest.mark.parametrize("name", ["evil.test", "http://evil.test", "localhost, evil.test"])
+def test_nobody_has_it_called_by_another_name(served: Served, header: str, name: str) -> None:
+    for path in ("gradio_api/info", "config", ""):
+        assert "evil.test" not in httpx.get(served.url + path, headers={header: name}).text
+
+
+def test_a_proxys_own_name_is_believed(served: Served) -> None:
+    headers = {"X-Forwarded-Host": f"localhost:{port(served)}", "X-Forwarded-Proto": "https"}
+    told = httpx.get(f"{served.url}config", headers=headers).json()
+    assert told["root"] == f"https://localhost:{port(served)}"
+
+
+@pytest.mark.parametrize(
+    "part", ["bytes=0-1,2-3", "bytes=0-0-0", "bytes=²-³", f"bytes=0-{'9' * 5000}", "bytes=-5", "x"]
+)
+def test_a_part_that_cannot_be_read_is_the_whole(
+    served: Served, photo_file: PhotoMaker, part: str
+) -> None:
+    with photo_file().open("rb") as photo:
+        uploaded = httpx.post(f"{served.url}gradio_api/upload", files={"files": photo}).json()[0]
+    answer = httpx.get(f"{served.url}gradio_api/file={uploaded}", headers={"Range": part.encode()})
+    assert answer.status_code == 200
+    assert answer.content == photo_file().read_bytes()
+
+
 def test_each_answer_says_what_a_browser_may_do_with_it(
     served: Served, photo_file: PhotoMaker
 ) -> None:
@@ -188,6 +214,7 @@ def test_in_a_space_hugging_face_may_show_it(
         "gradio_api/stream/mine/1/1/playlist.m3u8", "gradio_api/stream/x/close",
         "gradio_api/custom_component/x/client/component/index.js", "monitoring/summary",
         "gradio_api/proxy=https://a.hf.space", "gradio_api", "gradio_api//queue/join", "docs",
+        "pwa_icon/64", "?page=x", "/gradio_api/info", f"assets/{'a' * 5000}",
     ],
 )  # fmt: skip
 def test_what_nobody_here_uses_of_gradio_is_closed(served: Served, path: str) -> None:
@@ -213,13 +240,29 @@ def test_a_session_is_its_first_visitors(served: Served) -> None:
         other.get("/gradio_api/queue/data", params={"session_hash": "mine"}),
         other.get("/gradio_api/queue/data?session_hash=its&session_hash=mine"),
         other.get("/gradio_api/upload_progress?upload_id=x&session_hash=mine"),
+        other.get("/gradio_api/call/status/mine"),
         other.post("/gradio_api/api/status", json=join),
         other.get("/gradio_api/heartbeat/mine"),
         httpx.get(f"{served.url}gradio_api/heartbeat/mine"),
     ):
         assert asked.status_code == 403
-        assert asked.json()["detail"] == "This session is somebody else's."
+        assert asked.json()["detail"] == "This session is somebody else's. Load the page anew."
     assert mine.post("/gradio_api/cancel", json={**join, "event_id": "x"}).status_code == 200
+
+
+@pytest.mark.parametrize("session", ["", "x" * 101, "x" * 400_000])
+def test_a_session_has_a_short_name(served: Served, session: str) -> None:
+    asked = {"session_hash": session, "event_id": "x", "data": [], "fn_index": 0}
+    for path in ("cancel", "queue/join", "call/status"):
+        answer = httpx.post(f"{served.url}gradio_api/{path}", json=asked)
+        assert answer.status_code == 400
+        assert "session hash" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["call/enhance", "cancel", "reset", "run/status", "api/status"])
+def test_no_call_may_be_long(served: Served, path: str) -> None:
+    answer = httpx.post(f"{served.url}gradio_api/{path}", content=b"x" * 2_000_000)
+    assert answer.status_code == 413
 
 
 def test_a_body_that_is_too_long_is_not_read(served: Served) -> None:

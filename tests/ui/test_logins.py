@@ -101,6 +101,28 @@ def test_a_key_lets_a_script_in(url: str, photo_file: PhotoMaker) -> None:
     client.close()
 
 
+@pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "BEARER  "])
+def test_the_word_before_a_key_has_no_case(url: str, scheme: str) -> None:
+    headers = {"Authorization": f"{scheme}{KEY}"}
+    assert httpx.get(f"{url}gradio_api/info", headers=headers).status_code == 200
+
+
+def test_who_logs_out_ends_the_login_of_one_browser(tmp_path: Path) -> None:
+    login = {"username": "us", "password": "correct horse"}
+    with serving_on(HookedNetworks, tmp_path, auth="us:correct horse") as (running, _):
+        mine, other = (httpx.Client(base_url=running.url) for _ in range(2))
+        for browser in (mine, other):
+            assert browser.post("/login", data=login).status_code == 200
+        link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate",
+                "Sec-Fetch-Dest": "document"}  # fmt: skip
+        assert mine.get("/logout", headers=link).status_code == 403, "by a link of another site"
+        token = dict(mine.cookies)
+        mine.get("/logout")
+        again = httpx.get(f"{running.url}gradio_api/info", cookies=token)
+        assert again.status_code == 401, "what was the login is none any more"
+        assert other.get("/gradio_api/info").status_code == 200
+
+
 @pytest.mark.parametrize("value", ["Bearer pe_wrong", f"Basic {KEY}", KEY, "Bearer", "Bearer ä"])
 def test_a_wrong_key_lets_nobody_in(url: str, value: str) -> None:
     headers = {"Authorization": value.encode()}

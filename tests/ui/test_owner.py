@@ -23,7 +23,9 @@ def test_another_server_does_not_know_the_browser(tmp_path: Path) -> None:
     assert not Owners.with_secret_in(tmp_path / "two").knows(token)
 
 
-@pytest.mark.parametrize("token", [None, 7, "", ".", "me", "me.", "me.0", "ä.ö", ["me"], {}])
+@pytest.mark.parametrize(
+    "token", [None, 7, "", ".", "me", "me.", "me.0", "ä.ö", "a.\ud800", ["me"], {}]
+)
 def test_what_we_did_not_sign_is_nobody(owners: Owners, token: object) -> None:
     assert not owners.knows(token)
     first, again = owners.owner(None, token), owners.owner(None, token)

@@ -13,6 +13,8 @@ import pytest
 from photoenhance_ui.errors import InvalidSetting
 from photoenhance_ui.settings import PROJECT_DIR
 from photoenhance_ui.ui.server import check_port
+from tests.hooked import HookedNetworks
+from tests.served import serving_on
 
 
 def app(tmp_path: Path, *flags: str) -> "subprocess.Popen[str]":
@@ -71,3 +73,14 @@ def test_a_password_is_asked_for(tmp_path: Path) -> None:
             assert visitor.get("config").status_code == 200
         running.terminate()
         assert running.wait(timeout=30) == 0
+
+
+@pytest.mark.parametrize("host", ["::1", "::"])
+def test_it_listens_on_addresses_of_ipv6(tmp_path: Path, host: str) -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no IPv6 on this machine")
+    with serving_on(HookedNetworks, tmp_path, host=host) as (running, _):
+        port = httpx.URL(running.url).port
+        assert httpx.get(f"http://[::1]:{port}/config").status_code == 200
