@@ -144,6 +144,7 @@ def test_cancel_stops_and_retry_goes_on(
     enhance(desktop, *(photo_file(name, 200) for name in ("chelsea", "coffee", "rocket")))
     wait_until(lambda: served.networks.runs > before)
     desktop.locator("button#pe-cancel").click()
+    expect_states(desktop, cancelled=2)  # those that wait: the server has heard of it
     served.networks.release()
     expect_states(desktop, cancelled=3)
     assert served.networks.runs == before + 1, "stopped within one tile"
