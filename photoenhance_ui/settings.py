@@ -1,6 +1,7 @@
 """One frozen Settings, from flags and PHOTOENHANCE_ variables, validated once at the start."""
 
 import argparse
+import ipaddress
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -219,6 +220,17 @@ def settings_from(
     values["port"] = values["port"] or _port_of_gradio(environment)
     values["root_path"] = values["root_path"] or environment.get("GRADIO_ROOT_PATH", "")
     values["root_path"] = values["root_path"].rstrip("/")
+    if values["root_path"] and not values["root_path"].startswith(("/", "http://", "https://")):
+        raise InvalidSetting(
+            "--root-path needs a path like /photos, or https://example.org/photos."
+        )
+    for proxy in values["trusted_proxies"]:
+        try:
+            ipaddress.ip_network(proxy)
+        except ValueError as error:
+            raise InvalidSetting(
+                "--trusted-proxies needs addresses or networks like 127.0.0.1 or 10.0.0.0/8."
+            ) from error
     if values["auth"] and not all(values["auth"].partition(":")[::2]):
         raise InvalidSetting("--auth needs the form USER:PASSWORD.")
     if values["auth"] and values["users"]:

@@ -19,7 +19,10 @@ from photoenhance_ui.settings import (
 
 every_flag = pytest.mark.parametrize("flag", FLAGS, ids=lambda flag: flag.name)
 
-OTHER_VALUES = {"host": "0.0.0.0", "port": "8080", "auth": "me:secret", "keep_hours": "1.5"}
+OTHER_VALUES = {
+    "host": "0.0.0.0", "port": "8080", "auth": "me:secret", "keep_hours": "1.5",
+    "root_path": "/photos", "trusted_proxies": "10.0.0.0/8,::1",
+}  # fmt: skip
 
 
 def other_value(flag: Flag) -> str:
@@ -193,3 +196,13 @@ def test_a_wrong_flag_ends_with_usage(capsys: pytest.CaptureFixture[str]) -> Non
 def test_settings_do_not_change() -> None:
     with pytest.raises(FrozenInstanceError):
         Settings().port = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"root_path": "photos.example.org"}, {"trusted_proxies": "proxy"}, {"auth": "me"},
+     {"trusted_proxies": "10.0.0.1,*"}],
+)  # fmt: skip
+def test_what_cannot_be_meant_is_said_at_once(given: dict[str, str]) -> None:
+    with pytest.raises(InvalidSetting, match=f"--{next(iter(given)).replace('_', '-')}"):
+        settings_from(given, {})

@@ -22,6 +22,8 @@ def users(given: argparse.Namespace) -> int:
 
 def _password() -> str:
     password = getpass.getpass("Password: ") if sys.stdin.isatty() else input()
+    if sys.stdin.isatty() and getpass.getpass("The same again: ") != password:
+        raise InvalidOption("These were two different passwords.")
     if len(password) < LEAST_CHARACTERS:
         raise InvalidOption(f"A password needs at least {LEAST_CHARACTERS} characters.")
     return hash_of_password(password)

@@ -205,12 +205,13 @@ class SafeAnswers:
 
         async def told(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._tell(MutableHeaders(scope=message), path_of(scope))
+                headers = MutableHeaders(scope=message)
+                self._tell(headers, path_of(scope), scope.get("scheme") == "https")
             await send(message)
 
         await self.app(scope, receive, told)
 
-    def _tell(self, headers: MutableHeaders, path: str) -> None:
+    def _tell(self, headers: MutableHeaders, path: str, is_https: bool) -> None:
         frames = " ".join(("'self'", *(FRAMES_OF_SPACES if self.embedded else ())))
         policy = "; ".join(POLICY)
         if path.startswith(FILES):
@@ -227,7 +228,9 @@ class SafeAnswers:
             cookies = headers.getlist("set-cookie")
             del headers["set-cookie"]
             for cookie in cookies:
-                headers.append("set-cookie", cookie.replace("SameSite=none", "SameSite=lax"))
+                sent = cookie.replace("SameSite=none", "SameSite=lax")
+                is_open = is_https and "; secure" not in sent.lower()
+                headers.append("set-cookie", f"{sent}; Secure" if is_open else sent)
 
 
 def host_of(scope: Scope) -> Address | None:

@@ -72,7 +72,8 @@ def serve(settings: Settings, state: Path) -> int:
     signal.signal(signal.SIGTERM, _stop)
     try:
         with serving(settings, state) as running:
-            _say(f"PhotoEnhance is ready: open {running.url} in a browser. Ctrl-C stops it.")
+            url = settings.root_path if "://" in settings.root_path else running.url
+            _say(f"PhotoEnhance is ready: open {url} in a browser. Ctrl-C stops it.")
             if running.share_url:
                 _say(f"Public link: {running.share_url}")
             _wait(running.blocks)

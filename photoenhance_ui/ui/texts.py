@@ -22,7 +22,7 @@ _ENGLISH: Mapping[str, str] = MappingProxyType(
     {
         "title": "PhotoEnhance",
         "tagline": "Make photos that are small, blurred, noisy or old better.",
-        "private": "Nothing leaves this machine.",
+        "private": "Your photos are sent to no other service.",
         # Choosing
         "photos": "Your photos",
         "drop": "Drop photos here, or tap to choose",
@@ -232,7 +232,7 @@ _CHINESE: Mapping[str, str] = MappingProxyType(
     {
         "title": "PhotoEnhance",
         "tagline": "让小、糊、噪点多或老旧的照片变得更好。",
-        "private": "照片不会离开这台机器。",
+        "private": "您的照片不会发送到任何其他服务。",
         "photos": "您的照片",
         "drop": "把照片拖到这里，或点按选择",
         "drop.kinds": "JPEG、PNG、WebP、HEIC、AVIF、TIFF",

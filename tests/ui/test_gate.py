@@ -188,6 +188,20 @@ def test_cookies_do_not_go_along_from_other_sites(
     assert not [cookie for cookie in cookies if "samesite=none" in cookie.lower()]
 
 
+def test_cookies_of_a_page_behind_https_are_sent_by_https_alone(tmp_path: Path) -> None:
+    given = {"auth": "me:correct horse", "trusted_proxies": "127.0.0.1"}
+    with serving_on(HookedNetworks, tmp_path, **given) as (running, _):
+        login = {"username": "me", "password": "correct horse"}
+        told = {"X-Forwarded-Proto": "https"}
+        answers = [
+            httpx.post(f"{running.url}login", data=login, headers=told),
+            httpx.get(running.url, headers=told),
+        ]
+    cookies = [cookie for answer in answers for cookie in answer.headers.get_list("set-cookie")]
+    assert len(cookies) >= 3
+    assert all("secure" in cookie.lower().split("; ") for cookie in cookies)
+
+
 def test_in_a_space_hugging_face_may_show_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
