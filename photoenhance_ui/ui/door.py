@@ -33,7 +33,10 @@ from photoenhance_ui.ui.sessions import OwnSessionsOnly
 
 log = logging.getLogger(__name__)
 
-LOGIN_MESSAGE = f"After {FREE_TRIES} wrong passwords, each further try has to wait for a while."
+LOGIN_MESSAGE = (
+    "Log in to PhotoEnhance. "
+    f"After {FREE_TRIES} wrong passwords, each further try has to wait for a while."
+)
 BEARER = "bearer"
 SPACES_PROXIES = "10.0.0.0/8"
 """Whence Hugging Face's proxies reach a Space; nobody else can."""
