@@ -1,9 +1,11 @@
-"""Runs one photo through the enhancer on resident networks: what the engine does, in ten lines."""
+"""Runs one photo through the enhancer on resident networks, or a whole batch, in ten lines each."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 from photoenhance_ui import enhancer
+from photoenhance_ui.batch import Batch
 from photoenhance_ui.catalogue import Role
 from photoenhance_ui.networks.interfaces import FoundFace, Work
 from photoenhance_ui.photo import Photo
@@ -32,3 +34,13 @@ def enhanced(
         if isinstance(step, Work):
             is_given = step.role is Role.FINDER and faces is not None
             answer = [list(faces)] if is_given else networks.run(step, plan.precision)
+
+
+def run_to_end(batch: Batch, timeout_s: float = 120) -> None:
+    """Read the batch until every photo is settled."""
+
+    async def read() -> None:
+        async for _ in batch.changes():
+            pass
+
+    asyncio.run(asyncio.wait_for(read(), timeout=timeout_s))

@@ -1,30 +1,21 @@
 """The log tells what happens, and of nobody's photos, folders or words."""
 
-import asyncio
 import logging
 from pathlib import Path
 
 import pytest
 from safetensors.numpy import save_file
 
-from photoenhance_ui.batch import Batch
 from photoenhance_ui.events import State
 from photoenhance_ui.request import Request
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.traces import trace_of
 from photoenhance_ui.ui.service import open_service
 from tests.conftest import PhotoMaker
+from tests.driver import run_to_end
 from tests.networks.random_weights import random_srvgg
 
 SECRET = "geheim"
-
-
-def run(batch: Batch) -> None:
-    async def watch() -> None:
-        async for _ in batch.changes():
-            pass
-
-    asyncio.run(asyncio.wait_for(watch(), timeout=120))
 
 
 def test_no_name_and_no_path_of_anybody_is_logged(
@@ -43,7 +34,7 @@ def test_no_name_and_no_path_of_anybody_is_logged(
         batch = service.open_batch("user:me", Request(upscaler=SECRET))
         for path in (good, damaged, text, side, tmp_path / f"{SECRET}-missing.jpg"):
             batch.add(path)
-        run(batch)
+        run_to_end(batch)
         assert [row.state for row in batch.rows] == [State.DONE, *[State.FAILED] * 4]
     assert "photo_failed" in caplog.text and "network_loads name=own" in caplog.text
     assert SECRET not in caplog.text
@@ -61,7 +52,7 @@ def test_what_nobody_foresaw_is_logged_by_where_it_arose(
     with open_service(settings, tmp_path / "files", tmp_path / "state") as service:
         batch = service.open_batch("user:me", Request(upscaler="builtin"))
         batch.add(photo_file("chelsea", 48, f"{SECRET}.png"))
-        run(batch)
+        run_to_end(batch)
         assert batch.rows[0].code == "unexpected"
     (told,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
     assert "RuntimeError" in told.getMessage() and "test_logs.py:" in told.getMessage()

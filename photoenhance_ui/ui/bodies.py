@@ -1,6 +1,7 @@
 """What a call holds, read before Gradio does, up to a bound, and handed on as if nobody had."""
 
 import asyncio
+import math
 
 from starlette.types import Message, Receive
 
@@ -31,14 +32,19 @@ def too_long(most_bytes: int) -> str:
     return f"A call may hold {most_bytes} bytes. Photos are uploaded first, to /gradio_api/upload."
 
 
-async def read_body(receive: Receive, most_bytes: int) -> bytes:
+async def next_message(receive: Receive, silence_s: float) -> Message:
+    """What is heard next; that the sender has gone away, where nothing is for so long."""
+    try:
+        return await asyncio.wait_for(receive(), silence_s)
+    except TimeoutError:
+        return {"type": "http.disconnect"}
+
+
+async def read_body(receive: Receive, most_bytes: float = math.inf) -> bytes:
     """The whole body of a request. Raises BodyTooLong, BodyBrokeOff."""
     body = bytearray()
     while True:
-        try:
-            message = await asyncio.wait_for(receive(), SILENCE_S)
-        except TimeoutError as error:
-            raise BodyBrokeOff from error
+        message = await next_message(receive, SILENCE_S)
         if message["type"] != "http.request":
             raise BodyBrokeOff
         body += message.get("body", b"")

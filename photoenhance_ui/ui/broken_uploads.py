@@ -5,15 +5,16 @@ not where its sender goes away, nor where a part is no file or has no name that 
 it is told of such an upload as of a malformed one.
 """
 
-import asyncio
 from pathlib import PurePosixPath
 from urllib.parse import parse_qs
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from photoenhance_ui.ui.bodies import next_message
+from photoenhance_ui.ui.gate import refuse
 
 SILENCE_S = 120.0
 """A sender of whom nothing is heard for so long has gone away."""
@@ -39,7 +40,7 @@ class BrokenUploads:
             return
         boundary, reason = _boundary_of(scope), _wrong_with(scope["query_string"])
         if boundary is None or reason is not None:
-            await JSONResponse({"detail": reason or NO_FORM}, 400)(scope, receive, send)
+            await refuse(scope, receive, send, 400, reason or NO_FORM)
             return
         form, is_whole = _Form(boundary), False
 
@@ -47,10 +48,7 @@ class BrokenUploads:
             nonlocal is_whole
             if is_whole:
                 return await receive()
-            try:
-                message = await asyncio.wait_for(receive(), SILENCE_S)
-            except TimeoutError:
-                message = {"type": "http.disconnect"}
+            message = await next_message(receive, SILENCE_S)
             is_last = not message.get("more_body", False)
             if message["type"] == "http.request" and form.takes(message.get("body", b""), is_last):
                 is_whole = is_last

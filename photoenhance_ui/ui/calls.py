@@ -21,13 +21,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from photoenhance_ui.errors import quoted
 from photoenhance_ui.ui.answers import Answering
-from photoenhance_ui.ui.bodies import BodyBrokeOff, BodyTooLong, read_body, too_long, unread
-from photoenhance_ui.ui.gate import address_of
+from photoenhance_ui.ui.bodies import read_body, unread
+from photoenhance_ui.ui.gate import address_of, refuse
 from photoenhance_ui.ui.texts import ENGLISH
 from photoenhance_ui.ui.uploads import are_uploads
 
 CALL = re.compile(r"/gradio_api/(call/v2|call|run|api|queue)/([^/]+)/?$")
 MAX_HASH = 100
+NO_SESSION = f"A session hash is a text of up to {MAX_HASH} characters."
 MAX_CALLS_WAITING = 200
 """Of one address, or a script that sends many calls at once would keep all others out."""
 EVENT = re.compile(r"/gradio_api/call/(?:v2/)?[^/]+/([^/]+)/?$")
@@ -51,13 +52,12 @@ class _Endpoint:
 class WellFormedCalls:
     """An ASGI app that lets well-formed calls through to the one inside, which serves ``blocks``.
 
-    A call holds at most ``most_bytes``.
+    It stands behind ``OwnSessionsOnly``, which reads no call that is too long.
     """
 
-    def __init__(self, app: ASGIApp, blocks: Answering, most_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, blocks: Answering) -> None:
         self._app = app
         self._blocks = blocks
-        self._most_bytes = most_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer or hand on."""
@@ -65,11 +65,11 @@ class WellFormedCalls:
         if method == "POST" and (call := CALL.search(scope["path"])):
             try:
                 self._blocks.forget_idle(time.monotonic())
-                body = await self._body(receive)
+                body = await read_body(receive)
                 self._check(call[1], call[2], _json(body))
                 self._check_room(address_of(scope))
             except _Refused as refused:
-                await _refusal(*refused.args)(scope, receive, send)
+                await refuse(scope, receive, send, *refused.args)
             else:
                 await self._app(scope, unread(body, receive), send)
         elif method == "GET" and (event := EVENT.search(scope["path"])):
@@ -77,19 +77,11 @@ class WellFormedCalls:
                 await _quietly(self._app, scope, receive, send)
             else:
                 sentence = f"There is no call with the number {quoted(event[1])}."
-                await _refusal(404, sentence)(scope, receive, send)
+                await refuse(scope, receive, send, 404, sentence)
         elif method == "GET" and scope["path"].rstrip("/").endswith("/queue/data"):
             await _quietly(self._app, scope, receive, send)
         else:
             await self._app(scope, receive, send)
-
-    async def _body(self, receive: Receive) -> bytes:
-        try:
-            return await read_body(receive, self._most_bytes)
-        except BodyTooLong as error:
-            raise _Refused(413, too_long(self._most_bytes)) from error
-        except BodyBrokeOff as error:
-            raise _Refused(400, "The call broke off.") from error
 
     @cached_property
     def _endpoints(self) -> Mapping[str, _Endpoint]:
@@ -113,7 +105,7 @@ class WellFormedCalls:
             return
         session = body.get("session_hash")
         if session is not None and not (isinstance(session, str) and len(session) <= MAX_HASH):
-            raise _Refused(400, f"A session hash is a text of up to {MAX_HASH} characters.")
+            raise _Refused(400, NO_SESSION)
         if not are_uploads(body.get("event_data")):
             raise _Refused(400, ENGLISH("not_uploaded"))
         data = body.get("data")
@@ -133,8 +125,8 @@ class WellFormedCalls:
 
     def _check_room(self, address: str) -> None:
         """Nobody fills the queue that others wait in, too."""
-        waiting = [event.request.client for event in self._blocks.waiting_events()]
-        count = sum(client is not None and client.host == address for client in waiting)
+        waiting = self._blocks.waiting_events()
+        count = sum(address_of(event.request.scope) == address for event in waiting)
         if count >= MAX_CALLS_WAITING:
             raise _Refused(429, f"{count} calls of yours wait already. Wait until some have ended.")
 
@@ -185,13 +177,9 @@ async def _quietly(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> 
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _refusal(status: int, sentence: str) -> Response:
-    return JSONResponse({"detail": sentence}, status)
-
-
 async def malformed(_request: Request, error: Exception) -> Response:
     """What Gradio's routes cannot read: the first thing that is wrong, without what was sent."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
-    return _refusal(422, f"{quoted(place)}: {first['msg']}.")
+    return JSONResponse({"detail": f"{quoted(place)}: {first['msg']}."}, 422)

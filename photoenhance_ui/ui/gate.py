@@ -86,7 +86,7 @@ class OwnNamesOnly:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """An ASGI application."""
         if scope["type"] != "lifespan" and not self._is_own(scope):
-            await _refuse(scope, receive, send, 400, HOST_REFUSED)
+            await refuse(scope, receive, send, 400, HOST_REFUSED)
             return
         await self._app(self._told_of_own(scope), receive, send)
 
@@ -126,7 +126,7 @@ class OwnPagesOnly:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         elif not self._may_speak(scope):
-            await _refuse(scope, receive, send, 403, ORIGIN_REFUSED)
+            await refuse(scope, receive, send, 403, ORIGIN_REFUSED)
         elif Headers(scope=scope).get("origin") in self._hosts.origins:
             await self._cors(scope, receive, send)
         else:
@@ -166,9 +166,9 @@ class WhatIsUsedOnly:
         if not room and b"page=" in scope.get("query_string", b""):
             is_open = False  # there is one page
         if not is_open or (room == "gradio_api" and kind not in API_ROOMS):
-            await _refuse(scope, receive, send, 404, NOTHING_HERE)
+            await refuse(scope, receive, send, 404, NOTHING_HERE)
         elif kind == "file" and what.lstrip().lower().startswith(("http:", "https:")):
-            await _refuse(scope, receive, send, 403, ADDRESS_REFUSED)
+            await refuse(scope, receive, send, 403, ADDRESS_REFUSED)
         else:
             await self._app(_with_plain_range(scope), receive, send)
 
@@ -189,7 +189,7 @@ class LoginFirst:
         if person is not None or path in OPEN_PATHS or path.startswith(OPEN_FOLDERS):
             await self._app({**scope, PERSON: person or ""}, receive, send)
         else:
-            await _refuse(scope, receive, send, 401, LOGIN_WANTED)
+            await refuse(scope, receive, send, 401, LOGIN_WANTED)
 
 
 @dataclass(frozen=True)
@@ -281,7 +281,8 @@ def _without(scope: Scope, name: bytes) -> Scope:
     return {**scope, "headers": [(n, value) for n, value in scope["headers"] if n != name]}
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, sentence: str) -> None:
+async def refuse(scope: Scope, receive: Receive, send: Send, status: int, sentence: str) -> None:
+    """Answer with a status and a sentence as JSON; a WebSocket is closed with it."""
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008, "reason": sentence})
         return

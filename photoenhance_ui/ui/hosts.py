@@ -103,6 +103,18 @@ def is_loopback(name: str) -> bool:
     return name == "localhost" or (number is not None and number.is_loopback)
 
 
+def network_of(address: str) -> str:
+    """The address, of IPv6 its /64 network, which one household has; "" where it is none.
+
+    >>> network_of("2001:db8::1")
+    '2001:db8::/64'
+    """
+    number = _number(address)
+    if isinstance(number, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((number, 64), strict=False))
+    return "" if number is None else str(number)
+
+
 def _names_of_machine() -> tuple[str, str]:
     name = socket.gethostname().lower()
     return name, f"{name}.local"

@@ -4,7 +4,6 @@ One password is a key to the door and tells nobody apart; people of a file are o
 photos.
 """
 
-import ipaddress
 import secrets
 import threading
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from fastapi import HTTPException
 
+from photoenhance_ui.ui.hosts import network_of
 from photoenhance_ui.users import hash_of_key, hash_of_password, is_key, is_password, read_users
 
 FREE_TRIES = 5
@@ -112,21 +112,6 @@ class Logins:
     def name_of_key(self, key: str) -> str | None:
         """Whose key it is; None where it is nobody's."""
         return self._keys.get(hash_of_key(key))
-
-
-def network_of(address: str) -> str:
-    """The address, of IPv6 its /64 network, which one household has; "" where it is none.
-
-    >>> network_of("2001:db8::1")
-    '2001:db8::/64'
-    """
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return ""
-    if parsed.version == 4:
-        return str(parsed)
-    return str(ipaddress.ip_network((parsed, 64), strict=False))
 
 
 def logins_of(auth: str, users: Path | None) -> Logins | None:

@@ -19,7 +19,6 @@ from photoenhance_ui.errors import InvalidSetting
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.ui import look
 from photoenhance_ui.ui.answers import Answering
-from photoenhance_ui.ui.bodies import most_bytes_of_call
 from photoenhance_ui.ui.broken_uploads import BrokenUploads
 from photoenhance_ui.ui.calls import WellFormedCalls, malformed
 from photoenhance_ui.ui.door import LOGIN_MESSAGE, Door, trusted_proxies, unforeseen
@@ -122,7 +121,7 @@ def _launch(blocks: Answering, settings: Settings, door: Door) -> tuple[object, 
             "lifespan": door.around,
             "middleware": [
                 Middleware(BrokenUploads),
-                Middleware(WellFormedCalls, blocks=blocks, most_bytes=most_bytes_of_call(settings)),
+                Middleware(WellFormedCalls, blocks=blocks),
             ],
             "exception_handlers": {RequestValidationError: malformed, Exception: unforeseen},
         },

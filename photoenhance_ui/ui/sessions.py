@@ -16,12 +16,12 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from photoenhance_ui.ui.bodies import BodyBrokeOff, BodyTooLong, read_body, too_long, unread
-from photoenhance_ui.ui.calls import EVENT
-from photoenhance_ui.ui.gate import PERSON, address_of, cookies_of, path_of
+from photoenhance_ui.ui.calls import EVENT, MAX_HASH, NO_SESSION
+from photoenhance_ui.ui.gate import PERSON, address_of, cookies_of, path_of, refuse
+from photoenhance_ui.ui.hosts import network_of
 
 VISITOR_COOKIE = "photoenhance-visitor"
 PLAIN_COOKIE = "Path=/; HttpOnly; SameSite=lax"
@@ -29,8 +29,6 @@ EMBEDDED_COOKIE = "Path=/; HttpOnly; Secure; SameSite=None; Partitioned"
 TOGETHER_S = 3.0
 MAX_GREETINGS = 10_000
 MAX_SESSIONS, MAX_SESSIONS_OF_ADDRESS = 100_000, 2_000
-MAX_HASH = 100
-NO_SESSION = f"A session hash is a text of up to {MAX_HASH} characters."
 NOT_YOURS = "This session is somebody else's. Load the page anew."
 
 API, UPLOAD = "/gradio_api/", "/gradio_api/upload"
@@ -40,35 +38,38 @@ HEARTBEAT = "/gradio_api/heartbeat/"
 class Visitors:
     """Whose each session is. Thread-safe.
 
-    An address keeps ``MAX_SESSIONS_OF_ADDRESS`` at most, its newest, so that nobody can push out
-    the sessions of others by beginning many.
+    A session counts for the network in which it began. Of each, ``MAX_SESSIONS_OF_ADDRESS`` are
+    kept, the newest, so that nobody can push out the sessions of others by beginning many.
     """
 
     def __init__(self) -> None:
-        self._identities: dict[bytes, bytes] = {}
-        self._of_address: dict[str, OrderedDict[bytes, None]] = {}
+        self._identities: dict[bytes, tuple[bytes, str]] = {}
+        self._began_in: dict[str, OrderedDict[bytes, None]] = {}
         self._lock = threading.Lock()
 
     def is_own(self, session: str, identity: bytes, address: str) -> bool:
         """Whether the session is this one's, which it becomes where it is nobody's yet."""
         key = _digest(session)
         with self._lock:
-            owner = self._identities.setdefault(key, identity)
+            owner, network = self._identities.get(key, (identity, network_of(address)))
             if owner == identity:
-                mine = self._of_address.setdefault(address, OrderedDict())
-                mine[key] = None
-                mine.move_to_end(key)
-                self._make_room(mine)
+                self._identities[key] = owner, network
+                self._began_in.setdefault(network, OrderedDict())[key] = None
+                self._began_in[network].move_to_end(key)
+                self._make_room(network)
         return owner == identity
 
-    def _make_room(self, mine: OrderedDict[bytes, None]) -> None:
-        if len(mine) > MAX_SESSIONS_OF_ADDRESS:
-            self._identities.pop(mine.popitem(last=False)[0], None)
+    def _make_room(self, network: str) -> None:
+        if len(self._began_in[network]) > MAX_SESSIONS_OF_ADDRESS:
+            self._forget_oldest(network)
         if len(self._identities) > MAX_SESSIONS:
-            largest = max(self._of_address.values(), key=len)
-            self._identities.pop(largest.popitem(last=False)[0], None)
-        if len(self._of_address) > MAX_SESSIONS:
-            self._of_address = {address: own for address, own in self._of_address.items() if own}
+            self._forget_oldest(max(self._began_in, key=lambda name: len(self._began_in[name])))
+
+    def _forget_oldest(self, network: str) -> None:
+        sessions = self._began_in[network]
+        del self._identities[sessions.popitem(last=False)[0]]
+        if not sessions:
+            del self._began_in[network]
 
 
 class Greetings:
@@ -124,7 +125,7 @@ class OwnSessionsOnly:
             try:
                 body = await read_body(receive, self._most_bytes)
             except BodyTooLong:
-                await _refuse(scope, receive, send, 413, too_long(self._most_bytes))
+                await refuse(scope, receive, send, 413, too_long(self._most_bytes))
                 return
             except BodyBrokeOff:
                 return  # nobody is there to be answered
@@ -133,10 +134,10 @@ class OwnSessionsOnly:
         who = f"visitor:{visitor}" if visitor else f"address:{address}"
         identity = _digest(f"{scope.get(PERSON, '')}:{who}")
         if not all(0 < len(session) <= MAX_HASH for session in sessions):
-            await _refuse(scope, receive, send, 400, NO_SESSION)
+            await refuse(scope, receive, send, 400, NO_SESSION)
             return
         if not all(self._visitors.is_own(session, identity, address) for session in sessions):
-            await _refuse(scope, receive, send, 403, NOT_YOURS)
+            await refuse(scope, receive, send, 403, NOT_YOURS)
             return
         if visitor is None and path in ("/", "/config"):
             send = self._with_cookie(send, self._greetings.name_for(scope))
@@ -156,10 +157,6 @@ class OwnSessionsOnly:
 def _digest(text: str) -> bytes:
     """Nothing that was sent is kept in clear, and all is short."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-
-
-async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, detail: str) -> None:
-    await JSONResponse({"detail": detail}, status)(scope, receive, send)
 
 
 def _sessions_of(method: str, path: str, query: bytes) -> list[str]:

@@ -1,25 +1,16 @@
 """What the page's owners had comes back after a restart, with everything that they can do to it."""
 
-import asyncio
 from pathlib import Path
 
-from photoenhance_ui.batch import Batch
 from photoenhance_ui.events import State
 from photoenhance_ui.request import OutputFormat, Request
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.ui.examples import written_examples
 from photoenhance_ui.ui.service import folder_of, open_service, sweep
 from tests.conftest import PhotoMaker
+from tests.driver import run_to_end
 
 WISH = Request(upscaler="builtin")
-
-
-def run(batch: Batch) -> None:
-    async def watch() -> None:
-        async for _ in batch.changes():
-            pass
-
-    asyncio.run(asyncio.wait_for(watch(), timeout=120))
 
 
 def test_batches_of_the_page_survive_a_restart_and_those_of_scripts_leave_nothing(
@@ -30,7 +21,7 @@ def test_batches_of_the_page_survive_a_restart_and_those_of_scripts_leave_nothin
         shown, script = service.open_batch("browser:a", WISH), service.new_batch("user:b", WISH)
         for batch in (shown, script):
             batch.add(photo_file("chelsea", 48, "a.jpg"))
-            run(batch)
+            run_to_end(batch)
         assert not (folder_of(script) / "kept").exists()
     with open_service(settings, files, state) as service:
         again = service.batches.current("browser:a")
@@ -41,7 +32,7 @@ def test_batches_of_the_page_survive_a_restart_and_those_of_scripts_leave_nothin
         assert saved.exists()
         assert service.open_batch("browser:a", WISH) is again
         again.add(photo_file("coffee", 48))
-        run(again)
+        run_to_end(again)
         assert [row.state for row in again.rows] == [State.DONE] * 2
 
 
@@ -52,7 +43,7 @@ def test_what_was_swept_away_does_not_come_back(
     with open_service(settings, files, state) as service:
         batch = service.open_batch("browser:a", WISH)
         batch.add(photo_file("chelsea"))
-        run(batch)
+        run_to_end(batch)
         service.settings = Settings(keep_hours=-1)
         sweep(service, files)
         assert service.batches.current("browser:a") is None

@@ -48,3 +48,15 @@ def test_tabs_that_open_together_are_one_visitor() -> None:
 def test_scripts_are_never_taken_for_one_another(mode: str) -> None:
     greetings = Greetings(lambda: 100.0)
     assert greetings.name_for(tab(mode=mode)) != greetings.name_for(tab(mode=mode))
+
+
+def test_moving_through_networks_keeps_nothing_of_each() -> None:
+    """A cookie that is shown from every address of a large network."""
+    visitors = Visitors()
+    for number in range(3):
+        visitors.is_own(f"s{number}", b"me", f"2001:db8::{number + 1:x}")
+    for number in range(MAX_SESSIONS_OF_ADDRESS):
+        assert visitors.is_own("s2", b"me", f"10.0.{number // 250}.{number % 250}")
+    for number in range(MAX_SESSIONS_OF_ADDRESS):
+        visitors.is_own(f"more{number}", b"me", "2001:db8::ffff")
+    assert visitors.is_own("s0", b"another", "10.0.0.1"), "one household's oldest was forgotten"

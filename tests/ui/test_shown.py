@@ -1,6 +1,5 @@
 """Pictures that a browser can show."""
 
-import asyncio
 from pathlib import Path
 
 import numpy as np
@@ -23,19 +22,12 @@ from photoenhance_ui.ui.shown import (
 )
 from photoenhance_ui.ui.view import PictureKind
 from tests.conftest import PhotoMaker, skimage_photo
+from tests.driver import run_to_end
 
 
 def batch_of(engine: Engine, settings: Settings, tmp_path: Path, **wish: object) -> Batch:
     request = Request(upscaler="builtin", **wish)  # type: ignore[arg-type]
     return Batch(engine, "me", request, Workspace(tmp_path / "b").new_batch(), settings)
-
-
-def run(batch: Batch) -> None:
-    async def read() -> None:
-        async for _ in batch.changes():
-            pass
-
-    asyncio.run(read())
 
 
 @pytest.fixture
@@ -45,7 +37,7 @@ def finished(
     """A batch with one photo, written as TIFF."""
     batch = batch_of(engine, settings, tmp_path, output_format=OutputFormat.TIFF)
     photo_id = batch.add(photo_file("chelsea", 40, "my_enhanced.png"))
-    run(batch)
+    run_to_end(batch)
     return batch, photo_id
 
 
@@ -87,7 +79,7 @@ def test_a_large_result_is_previewed_in_its_card(
     wide = tmp_path / "wide.png"
     Image.fromarray(skimage_photo("coffee")[:40]).resize((400, 90)).save(wide)
     large = batch.add(wide)
-    run(batch)
+    run_to_end(batch)
     shown = card_picture(batch, small, settings)
     assert shown is not None and str(shown.path) == batch.row(small).output
     shown = card_picture(batch, large, settings)
