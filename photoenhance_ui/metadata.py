@@ -7,8 +7,8 @@ import struct
 from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, replace
 from functools import cache
+from html import escape
 from typing import Any
-from xml.sax.saxutils import quoteattr
 
 from PIL import Image, ImageCms
 
@@ -197,7 +197,7 @@ def _description(note: Provenance) -> str:
     }
     if note.face_strength is not None:
         values["photoenhance:FaceStrength"] = f"{note.face_strength:g}"
-    attributes = " ".join(f"{name}={quoteattr(value)}" for name, value in values.items())
+    attributes = " ".join(f'{name}="{escape(value)}"' for name, value in values.items())
     return (
         '<rdf:Description rdf:about=""'
         ' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"'
