@@ -2,9 +2,10 @@
 
 Each case is a process of its own with all networks loaded, so that one's peak is not another's: a
 photo of so many megapixels at scale 2, from file to file; and a batch of small photos, whose
-resident memory is written down as it goes on. The first case's start also measures the fast forms,
-which is done once on a machine. The face networks have seeded random weights at full size;
-general-x4v3 and the detector are the real ones of ``--data``.
+resident memory is written down as it goes on. The networks' first photo is a case of its own,
+``first_use``: their fast forms are measured with it, which is done once on a machine. The face
+networks have seeded random weights at full size; general-x4v3 and the detector are the real ones
+of ``--data``.
 """
 
 import argparse
@@ -32,6 +33,7 @@ from photoenhance_ui.storage import Workspace
 
 RESULTS = PROJECT_DIR / "benchmarks" / "results"
 MEGAPIXELS = (1.5, 12.0, 24.0)
+FIRST_USE_MEGAPIXELS = 0.25
 MANY, MANY_SIDE_PX = 500, 96
 NOTED_EVERY = 50
 
@@ -131,6 +133,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     content: dict[str, Any] = {"benchmark": "memory", "large": []}
     with tempfile.TemporaryDirectory() as scratch:
         settings = seeded_weights.settings_of(Path(scratch), given.data)
+        content["first_use"] = _alone(large, FIRST_USE_MEGAPIXELS, settings, given.upscaler)
+        print(json.dumps(content["first_use"]), flush=True)
         for megapixels in given.megapixels:
             content["large"].append(_alone(large, megapixels, settings, given.upscaler))
             print(json.dumps(content["large"][-1]), flush=True)

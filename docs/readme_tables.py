@@ -213,10 +213,14 @@ def memory_benchmark() -> str:
         for case in memory["large"]
     )
     many, resident = memory["many"], memory["many"]["resident_mb"]
+    first = memory["first_use"]
     return "\n".join(
         (
             _table(("megapixels", "what was done", "time", "memory at most"), rows),
             "",
+            "The first photo that these networks enhance on a machine takes "
+            f"{first['seconds']:.0f} s "
+            f"and {first['peak_mb'] / 1000:.1f} GB, for their fast forms are measured with it. "
             f"Over {many['photos']} small photos resident memory was "
             f"{resident[0]:.0f} MB after {many['noted_every']} and {resident[-1]:.0f} MB at the "
             f"end. From the command to a page that answers: {start['later']['page_s']:.1f} s, "
