@@ -1,14 +1,13 @@
 """Files to Photos and back: Pillow, with OpenCV where Pillow would lose 16-bit colour.
 
 What a file is, is decided by its bytes, never by its name. Limits are checked from the header,
-before anything is decoded. A result is written under a passing name and renamed when whole.
+before anything is decoded.
 """
 
 import errno
 import io
 import re
 import struct
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,6 +42,7 @@ from photoenhance_ui.metadata import (
 )
 from photoenhance_ui.names import plain_name
 from photoenhance_ui.photo import Metadata, Photo, Pixels, white_of
+from photoenhance_ui.replacing import replacing
 from photoenhance_ui.request import OutputFormat
 from photoenhance_ui.settings import Settings
 
@@ -349,12 +349,8 @@ def write_photo(
         )
     metadata = for_result(photo.metadata, photo.size, keep_metadata, provenance)
     path = folder / safe_name(stem or f"{Path(photo.name).stem}_enhanced", target.suffix)
-    part = folder / f".{uuid.uuid4().hex}.part"
-    try:
+    with replacing(path) as part:
         part.write_bytes(_encoded(photo, metadata, target, quality))
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
     return path
 
 
@@ -626,10 +622,6 @@ def preview(photo: Photo, folder: Path, longest_px: int, stem: str) -> Path:
     suffix, name = (".jpg", "JPEG") if photo.alpha is None else (".png", "PNG")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / safe_name(stem, suffix)
-    part = folder / f".{uuid.uuid4().hex}.part"
-    try:
+    with replacing(path) as part:
         part.write_bytes(_saved(shown, name, Metadata(), quality=88))
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
     return path

@@ -22,6 +22,7 @@ from photoenhance_ui.errors import InvalidOption, PhotoMissing
 from photoenhance_ui.events import Row
 from photoenhance_ui.kept import KeptParts
 from photoenhance_ui.photo import Photo
+from photoenhance_ui.replacing import replacing
 from photoenhance_ui.request import Request
 from photoenhance_ui.storage import plain_stem, result_stem
 
@@ -123,12 +124,8 @@ class FinishedPhoto:
         if not path.exists():
             picture = departure_map(self._source().pixels, self._as_it_lies_there().pixels)
             _, encoded = cv2.imencode(".png", picture[..., ::-1])
-            part = path.with_name(f".{uuid.uuid4().hex}.part")
-            try:
+            with replacing(path) as part:
                 part.write_bytes(encoded.tobytes())
-                part.replace(path)
-            finally:
-                part.unlink(missing_ok=True)
         return path
 
     def _source(self) -> Photo:

@@ -1,7 +1,6 @@
 """Pictures that a browser can show: the file itself where it can, else a preview made once."""
 
 import logging
-import uuid
 from pathlib import Path
 
 from PIL import Image, ImageOps
@@ -10,6 +9,7 @@ from photoenhance_ui.batch import Batch
 from photoenhance_ui.codec import Limits, preview, probe, read_photo, safe_name
 from photoenhance_ui.errors import PhotoRefused
 from photoenhance_ui.events import Row
+from photoenhance_ui.replacing import replacing
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.storage import plain_stem
 from photoenhance_ui.ui.service import folder_of
@@ -84,9 +84,8 @@ def _quick_thumbnail(path: Path, target: Path) -> bool:
         small = ImageOps.exif_transpose(image).convert("RGB")
         small.thumbnail((THUMB_PX, THUMB_PX), Image.Resampling.BOX)
         target.parent.mkdir(exist_ok=True)
-        part = target.with_name(f".{uuid.uuid4().hex}.part")
-        small.save(part, "JPEG", quality=80, icc_profile=image.info.get("icc_profile"))
-        part.replace(target)
+        with replacing(target) as part:
+            small.save(part, "JPEG", quality=80, icc_profile=image.info.get("icc_profile"))
     return True
 
 
