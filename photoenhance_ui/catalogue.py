@@ -6,6 +6,8 @@ Sizes and hashes are those of the files that the networks' authors publish.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from photoenhance_ui.request import BUILTIN
+
 
 class Role(StrEnum):
     """What a network does in the pipeline."""
@@ -190,7 +192,7 @@ def by_name(name: str) -> WeightFile:
 
 def logged_name(name: str) -> str:
     """What the log calls a network: a person's own name for a file is nobody else's business."""
-    return name if name in _BY_NAME or name == "builtin" else "own"
+    return name if name in _BY_NAME or name == BUILTIN else "own"
 
 
 def default_downloads(device: str) -> tuple[WeightFile, ...]:

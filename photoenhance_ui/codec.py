@@ -41,13 +41,13 @@ from photoenhance_ui.metadata import (
     without_orientation,
 )
 from photoenhance_ui.names import plain_name
-from photoenhance_ui.photo import Metadata, Photo, Pixels, white_of
+from photoenhance_ui.photo import Metadata, Photo, Pixels, in_8_bits, white_of
 from photoenhance_ui.replacing import replacing
-from photoenhance_ui.request import OutputFormat
+from photoenhance_ui.request import OutputFormat, Saving
 from photoenhance_ui.settings import Settings
 
 __all__ = [
-    "READABLE_SUFFIXES", "Limits", "Provenance", "check_bytes", "faithfulness_db", "preview",
+    "READABLE_SUFFIXES", "Limits", "Provenance", "check_bytes", "preview",
     "probe", "read_photo", "result_suffix", "write_photo",
 ]  # fmt: skip
 
@@ -79,14 +79,13 @@ READABLE_SUFFIXES = (
     ".avif", ".heic", ".heif",
 )  # fmt: skip
 """Under which a folder is searched for photos; a file that is named is read whatever its suffix."""
-MOST_FAITHFULNESS_DB = 99.0
 GRAY_TOLERANCE = 1  # levels of 255 by which equal channels differ after a JPEG's rounding
-JPEG_FULL_CHROMA_QUALITY = 90
-JPEG_OPTIMIZED_PIXELS = 30_000_000
+MIN_FULL_CHROMA_QUALITY = 90
+MAX_OPTIMIZED_JPEG_PIXELS = 30_000_000
 """A JPEG with a code table of its own is some percent smaller, but its encoder holds the whole
 picture in up to 6 bytes a pixel; larger ones are written row by row with the usual table."""
-LONGEST_NAME_BYTES = 255
-KEPT_ENDINGS = ("_enhanced", "_draft", "_original", "_preview", "_departure")
+MAX_NAME_BYTES = 255
+KEPT_ENDINGS = ("_enhanced", "_draft", "_original", "_preview", "_difference")
 """What tells files of one photo apart, also where its name is cut."""
 
 _XMP_TAG = 700
@@ -328,10 +327,8 @@ def is_monochrome(pixels: Pixels) -> bool:
 def write_photo(
     photo: Photo,
     folder: Path,
+    saving: Saving,
     *,
-    output_format: OutputFormat,
-    quality: int,
-    keep_metadata: bool,
     provenance: Provenance | None,
     stem: str | None = None,
 ) -> Path:
@@ -341,16 +338,16 @@ def write_photo(
     transparency: such photos are laid on white. ``quality`` 1..100 acts on JPEG, WebP, AVIF and
     HEIC. Raises OutputNotWritable, or OSError where the disk is full.
     """
-    target = _FORMATS[_format_name(photo.file_format, output_format)]
+    target = _FORMATS[_format_name(photo.file_format, saving.output_format)]
     if max(photo.size.width, photo.size.height) > target.longest_side_px:
         raise OutputNotWritable(
             f"{target.label} holds at most {target.longest_side_px} pixels a side; the "
             f"result has {photo.size}. Choose PNG or TIFF, or a smaller scale."
         )
-    metadata = for_result(photo.metadata, photo.size, keep_metadata, provenance)
+    metadata = for_result(photo.metadata, photo.size, saving.keep_metadata, provenance)
     path = folder / safe_name(stem or f"{Path(photo.name).stem}_enhanced", target.suffix)
     with replacing(path) as part:
-        part.write_bytes(_encoded(photo, metadata, target, quality))
+        part.write_bytes(_encoded(photo, metadata, target, saving.quality))
     return path
 
 
@@ -386,7 +383,7 @@ def safe_name(stem: str, suffix: str) -> str:
     whole = stem.encode("utf-8", errors="replace").decode("utf-8")  # a lone surrogate becomes "?"
     plain = re.sub(r'[/\\:*?"<>|]', "_", plain_name(whole)).strip(". ") or "photo"
     encoded = plain.encode("utf-8")
-    kept = encoded[: LONGEST_NAME_BYTES - len(suffix.encode())]
+    kept = encoded[: MAX_NAME_BYTES - len(suffix.encode())]
     ending = next((e.encode() for e in KEPT_ENDINGS if plain.endswith(e)), b"")
     if len(kept) < len(encoded):
         kept = kept[: len(kept) - len(ending)].decode("utf-8", errors="ignore").encode() + ending
@@ -490,10 +487,10 @@ def _tiff_16(photo: Photo, metadata: Metadata) -> bytes:
 
 def _jpeg(photo: Photo, metadata: Metadata, quality: int) -> bytes:
     image = _on_white(_as_image(photo))
-    full = quality >= JPEG_FULL_CHROMA_QUALITY
+    full = quality >= MIN_FULL_CHROMA_QUALITY
     return _saved(
         image, "JPEG", metadata, xmp=metadata.xmp, quality=quality,
-        optimize=photo.size.pixels <= JPEG_OPTIMIZED_PIXELS,
+        optimize=photo.size.pixels <= MAX_OPTIMIZED_JPEG_PIXELS,
         subsampling="4:4:4" if full else "4:2:0",
     )  # fmt: skip
 
@@ -542,17 +539,11 @@ def _as_image(photo: Photo, keeps_16: bool = False) -> Image.Image:
     """The photo as Pillow's L, LA, RGB, RGBA or I;16; 16 bits are rounded where not kept."""
     if keeps_16 and photo.depth_bits == 16 and _is_gray(photo):
         return Image.fromarray(np.ascontiguousarray(photo.pixels[..., 0]))
-    pixels = _in_8_bits(photo.pixels[..., 0] if photo.one_channel else photo.pixels)
+    pixels = in_8_bits(photo.pixels[..., 0] if photo.one_channel else photo.pixels)
     image = Image.fromarray(np.ascontiguousarray(pixels))
     if photo.alpha is not None:
-        image.putalpha(Image.fromarray(_in_8_bits(photo.alpha)))
+        image.putalpha(Image.fromarray(in_8_bits(photo.alpha)))
     return image
-
-
-def _in_8_bits(pixels: Pixels) -> NDArray[np.uint8]:
-    if pixels.dtype == np.uint16:
-        return np.rint(pixels / np.float32(257)).astype(np.uint8)
-    return pixels.astype(np.uint8, copy=False)
 
 
 def _on_white(image: Image.Image) -> Image.Image:
@@ -592,20 +583,6 @@ _FORMATS = {
 
 
 # Looking
-
-
-def faithfulness_db(source: Photo, result: Photo) -> float:
-    """How near the result is to the source: PSNR in dB, the result brought back by averaging.
-
-    At most 99. Colours only; transparency does not count.
-    """
-    size = (source.size.width, source.size.height)
-    back = cv2.resize(result.pixels, size, interpolation=cv2.INTER_AREA)
-    squares = cv2.norm(source.pixels.reshape(-1), back.reshape(-1), cv2.NORM_L2SQR)
-    error = squares / source.pixels.size / white_of(source.pixels) ** 2
-    if error == 0:
-        return MOST_FAITHFULNESS_DB
-    return min(MOST_FAITHFULNESS_DB, float(-10 * np.log10(error)))
 
 
 def preview(photo: Photo, folder: Path, longest_px: int, stem: str) -> Path:

@@ -11,7 +11,7 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -119,7 +119,7 @@ def _as_json(record: Record, folder: Path) -> dict[str, Any]:
         "version": VERSION,
         "owner": record.owner,
         "began": record.began,
-        "request": asdict(record.request),
+        "request": record.request.as_options(),
         "photos": [
             {
                 "id": photo.id,

@@ -12,12 +12,11 @@ from pathlib import Path
 
 from photoenhance_ui.catalogue import CATALOGUE, Role, WeightFile, default_downloads
 from photoenhance_ui.errors import WeightsDamaged, WeightsError, WeightsUntrusted
-from photoenhance_ui.request import AUTO, RESAMPLE_ONLY
+from photoenhance_ui.request import AUTO, BUILTIN, RESAMPLE_ONLY
 from photoenhance_ui.settings import EMBEDDED_WEIGHTS_DIR, Settings
 
 log = logging.getLogger(__name__)
 
-BUILTIN = "builtin"
 BUILTIN_FILE = EMBEDDED_WEIGHTS_DIR / "builtin.safetensors"
 OWN_SUFFIXES = (".pth", ".safetensors")
 

@@ -27,7 +27,6 @@ from photoenhance_ui.codec import (
     Limits,
     Provenance,
     check_bytes,
-    faithfulness_db,
     is_monochrome,
     preview,
     probe,
@@ -37,6 +36,7 @@ from photoenhance_ui.codec import (
     upright,
     write_photo,
 )
+from photoenhance_ui.difference import faithfulness_db
 from photoenhance_ui.errors import (
     FileTooLarge,
     NotAPhoto,
@@ -50,7 +50,7 @@ from photoenhance_ui.errors import (
 from photoenhance_ui.geometry import Size
 from photoenhance_ui.metadata import profile_space, srgb_profile
 from photoenhance_ui.photo import Metadata, Photo
-from photoenhance_ui.request import OutputFormat
+from photoenhance_ui.request import OutputFormat, Saving
 from photoenhance_ui.settings import Settings
 from tests.conftest import skimage_photo
 from tests.profiles import linear_gray_profile, swapped_profile
@@ -108,9 +108,9 @@ def read(folder: Path, content: bytes, name: str = "photo.bin") -> Photo:
 
 def write(photo: Photo, folder: Path, wanted: str = "same", **changed: Any) -> Path:
     folder.mkdir(exist_ok=True)
-    options: dict[str, Any] = {"quality": 90, "keep_metadata": True, "provenance": None}
-    options |= changed
-    return write_photo(photo, folder, output_format=OutputFormat(wanted), **options)
+    own = {name: changed.pop(name) for name in ("quality", "keep_metadata") if name in changed}
+    saving = Saving(OutputFormat(wanted), **{"quality": 90, **own})
+    return write_photo(photo, folder, saving, **{"provenance": None, **changed})
 
 
 def rewritten(photo: Photo, folder: Path, wanted: str = "same", **changed: Any) -> Photo:
@@ -349,7 +349,7 @@ def test_a_large_jpeg_is_written_without_a_table_of_its_own_with_the_same_pixels
 ) -> None:
     photo = read(tmp_path, encoded(IMAGE, "PNG"))
     small = read_photo(small_path := write(photo, tmp_path / "small", "jpeg"), LIMITS)
-    monkeypatch.setattr("photoenhance_ui.codec.JPEG_OPTIMIZED_PIXELS", photo.size.pixels - 1)
+    monkeypatch.setattr("photoenhance_ui.codec.MAX_OPTIMIZED_JPEG_PIXELS", photo.size.pixels - 1)
     large = read_photo(large_path := write(photo, tmp_path / "large", "jpeg"), LIMITS)
     assert large_path.stat().st_size > small_path.stat().st_size
     assert np.array_equal(large.pixels, small.pixels)

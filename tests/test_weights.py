@@ -9,8 +9,9 @@ import pytest
 from photoenhance_ui import weights
 from photoenhance_ui.catalogue import WeightFile, by_name, default_downloads
 from photoenhance_ui.errors import WeightsDamaged, WeightsError, WeightsUntrusted
+from photoenhance_ui.request import BUILTIN
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.weights import BUILTIN, Inventory, files_to_fetch, take_stock
+from photoenhance_ui.weights import Inventory, files_to_fetch, take_stock
 
 YUNET = by_name("face_detection_yunet_2023mar")
 WHOLE = b"the published bytes"
