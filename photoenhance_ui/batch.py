@@ -45,6 +45,7 @@ from photoenhance_ui.events import (
     failed_by,
     row_after,
 )
+from photoenhance_ui.formats import is_lossless
 from photoenhance_ui.geometry import Region, Size
 from photoenhance_ui.journal import Journal, JournalPhoto, Record
 from photoenhance_ui.kept import KeptFace, KeptParts
@@ -54,7 +55,6 @@ from photoenhance_ui.plan import Choice, choose_networks, operations
 from photoenhance_ui.request import Faces, Request, Saving
 from photoenhance_ui.results import (
     FinishedPhoto,
-    is_lossless,
     remove_version,
     write_result,
 )

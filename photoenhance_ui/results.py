@@ -12,7 +12,6 @@ from photoenhance_ui.codec import (
     Limits,
     Provenance,
     read_photo,
-    safe_name,
     write_photo,
 )
 from photoenhance_ui.difference import difference_map, faithfulness_db
@@ -20,6 +19,7 @@ from photoenhance_ui.enhancer import blend
 from photoenhance_ui.errors import InvalidOption, PhotoMissing
 from photoenhance_ui.events import Row
 from photoenhance_ui.kept import KeptParts
+from photoenhance_ui.names import safe_name
 from photoenhance_ui.photo import Photo
 from photoenhance_ui.replacing import replacing
 from photoenhance_ui.request import Request, Saving
@@ -141,11 +141,6 @@ class FinishedPhoto:
     def _as_it_lies_there(self) -> Photo:
         any_size = Limits(2**63, 2**63)  # it is ours
         return read_photo(self.output, any_size, self.row.name)
-
-
-def is_lossless(path: Path) -> bool:
-    """Whether a result of ours holds exactly the pixels that were written."""
-    return path.suffix in (".png", ".tiff")
 
 
 def remove_version(photo_id: str, output: Path) -> None:

@@ -22,8 +22,6 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, PngImagePlugin
 
 from photoenhance_ui.codec import (
-    KEPT_ENDINGS,
-    READABLE_SUFFIXES,
     Limits,
     Provenance,
     check_bytes,
@@ -32,7 +30,6 @@ from photoenhance_ui.codec import (
     probe,
     read_photo,
     result_suffix,
-    safe_name,
     upright,
     write_photo,
 )
@@ -47,8 +44,10 @@ from photoenhance_ui.errors import (
     PhotoRefused,
     TooManyPixels,
 )
+from photoenhance_ui.formats import READABLE_SUFFIXES
 from photoenhance_ui.geometry import Size
 from photoenhance_ui.metadata import profile_space, srgb_profile
+from photoenhance_ui.names import KEPT_ENDINGS, safe_name
 from photoenhance_ui.photo import Metadata, Photo
 from photoenhance_ui.request import OutputFormat, Saving
 from photoenhance_ui.settings import Settings
@@ -349,7 +348,7 @@ def test_a_large_jpeg_is_written_without_a_table_of_its_own_with_the_same_pixels
 ) -> None:
     photo = read(tmp_path, encoded(IMAGE, "PNG"))
     small = read_photo(small_path := write(photo, tmp_path / "small", "jpeg"), LIMITS)
-    monkeypatch.setattr("photoenhance_ui.codec.MAX_OPTIMIZED_JPEG_PIXELS", photo.size.pixels - 1)
+    monkeypatch.setattr("photoenhance_ui.encoders.MAX_OPTIMIZED_JPEG_PIXELS", photo.size.pixels - 1)
     large = read_photo(large_path := write(photo, tmp_path / "large", "jpeg"), LIMITS)
     assert large_path.stat().st_size > small_path.stat().st_size
     assert np.array_equal(large.pixels, small.pixels)
