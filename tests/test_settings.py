@@ -166,11 +166,24 @@ def test_limits_are_counted_in_bytes_and_pixels() -> None:
     assert settings.max_output_pixels == 4_000_000
 
 
+class Noting(argparse.ArgumentParser):
+    """A parser that notes what it is given."""
+
+    def __init__(self) -> None:
+        self.noted: dict[str, argparse.Action] = {}
+        super().__init__(add_help=False)
+
+    def add_argument(self, *flags: Any, **kind: Any) -> argparse.Action:
+        action = super().add_argument(*flags, **kind)
+        self.noted[action.dest] = action
+        return action
+
+
 def options_of(*, page: bool) -> dict[str, argparse.Action]:
-    parser = argparse.ArgumentParser(add_help=False)
+    parser = Noting()
     add_flags(parser, page=page)
     assert parser.format_help()
-    return {action.dest: action for action in parser._actions}
+    return parser.noted
 
 
 def test_the_command_line_has_all_but_the_flags_of_the_page() -> None:
