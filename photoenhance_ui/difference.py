@@ -16,7 +16,7 @@ UNSEEN = 2.0
 FULL = 20.0
 """A distance that is shown in the brightest colour: the same in every picture."""
 SMOOTHED_SHARE = 1 / 500
-"""Of the longest side: single pixels make no picture that can be read."""
+"""The share of the longest side that is averaged: single pixels cannot be read as a picture."""
 UNDERLAY = 0.45
 """How bright the original is seen beneath, in gray."""
 RISE = 3.0

@@ -76,7 +76,7 @@ def verify(settings: Settings) -> int:
 def _unusable(
     installed: Mapping[str, Installed], settings: Settings
 ) -> dict[str, PhotoEnhanceError]:
-    """Of a person's own networks those that do not load, and why: it is tried."""
+    """Try a person's own networks; gives those that do not load, and why."""
     from photoenhance_ui.networks.resident import Networks
 
     networks = Networks({}, settings)
