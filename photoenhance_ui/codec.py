@@ -335,7 +335,7 @@ def _target(read_as: str, wanted: OutputFormat) -> FileFormat:
     """The format of the result of a photo that came in the format ``read_as``."""
     if wanted is not OutputFormat.SAME:
         return BY_NAME[wanted.value.upper()]
-    own = BY_NAME[read_as]
+    own = BY_NAME.get(read_as, FULL)
     return FULL if own.suffix is None else own
 
 
