@@ -24,10 +24,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks import reference, seeded_weights
+from photoenhance_ui.difference import psnr_db
 from photoenhance_ui.enhancer import Enhanced, blend
 from photoenhance_ui.faces import way_back
 from photoenhance_ui.networks.resident import Networks
-from photoenhance_ui.photo import Photo, Pixels
+from photoenhance_ui.photo import Photo
 from photoenhance_ui.plan import Choice, make_plan
 from photoenhance_ui.request import RESAMPLE_ONLY, Request
 from photoenhance_ui.settings import PROJECT_DIR, Settings
@@ -44,12 +45,6 @@ LONGEST_PX = 400
 BACKGROUNDS = {2.0: seeded_weights.X2PLUS_FILE, 4.0: seeded_weights.X4PLUS_FILE}
 LEAST_PSNR_DB, MOST_LEVELS_OFF = 50.0, 3
 BORDER_MARGIN = 1e-3
-
-
-def psnr(one: Pixels, other: Pixels) -> float:
-    """PSNR in dB of two 8-bit pictures; infinite where they are equal."""
-    error = np.mean((one.astype(np.float64) - other) ** 2)
-    return float("inf") if error == 0 else float(10 * np.log10(255**2 / error))
 
 
 def blend_border(result: Enhanced) -> NDArray[np.bool_]:
@@ -112,7 +107,7 @@ def compared(case: Case, folder: Path, networks: Networks) -> Figures:
         background=case.background or "none",
         scale=case.scale,
         size=f"{case.photo.size.width}x{case.photo.size.height}",
-        psnr_db=round(psnr(ours, theirs), 2),
+        psnr_db=round(psnr_db(ours, theirs), 2),
         most_levels_off=int(apart[~border].max()),
         most_levels_off_in_the_border=int(apart[border].max(initial=0)),
         reference_s=round(reference_s, 1),

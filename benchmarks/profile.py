@@ -26,7 +26,8 @@ from benchmarks import seeded_weights
 from benchmarks.peak import FORMS, convolutions_gops
 from benchmarks.speed import FACE_PHOTOS, SCALE, our_ways
 from photoenhance_ui.catalogue import Role
-from photoenhance_ui.codec import Limits, Provenance, faithfulness_db, read_photo, write_photo
+from photoenhance_ui.codec import Limits, Provenance, read_photo, write_photo
+from photoenhance_ui.difference import faithfulness_db
 from photoenhance_ui.engine import plan_for
 from photoenhance_ui.enhancer import blend
 from photoenhance_ui.networks.interfaces import Work
@@ -104,8 +105,7 @@ def profiled(path: Path, networks: Networks, request: Request, settings: Setting
         faithfulness_db(photo, result)
     with tempfile.TemporaryDirectory() as folder, clock.stage("write the file"):
         write_photo(
-            result, Path(folder), output_format=request.output_format, quality=request.quality,
-            keep_metadata=request.keep_metadata, stem="result",
+            result, Path(folder), request.saving, stem="result",
             provenance=Provenance(plan.networks, plan.scale, plan.face_strength),
         )  # fmt: skip
     is_fast = plan.precision == Precision.FAST

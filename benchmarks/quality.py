@@ -27,6 +27,7 @@ from skimage import data
 from skimage.metrics import structural_similarity
 
 from photoenhance_ui.catalogue import by_name
+from photoenhance_ui.difference import psnr_db
 from photoenhance_ui.engine import plan_for
 from photoenhance_ui.enhancer import blend
 from photoenhance_ui.geometry import Region, Size
@@ -38,9 +39,9 @@ from photoenhance_ui.networks.on_torch.upscalers import load_upscaler
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Photo
 from photoenhance_ui.plan import choose_networks
-from photoenhance_ui.request import Precision, Request
+from photoenhance_ui.request import BUILTIN, Precision, Request
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
+from photoenhance_ui.weights import BUILTIN_FILE, Installed
 from tests.driver import enhanced
 
 SCALE = 4
@@ -132,10 +133,9 @@ def luma(picture: Picture) -> NDArray[np.float64]:
     return np.asarray(inner @ weights + 16)
 
 
-def psnr_db(sharp: Picture, result: Picture) -> float:
+def luma_psnr_db(sharp: Picture, result: Picture) -> float:
     """Luma PSNR, at most 99 dB."""
-    error = float(np.mean((luma(sharp) - luma(result)) ** 2))
-    return min(99.0, 10 * float(np.log10(255**2 / error))) if error else 99.0
+    return psnr_db(luma(sharp), luma(result))
 
 
 def ssim(sharp: Picture, result: Picture) -> float:
@@ -225,7 +225,7 @@ def measured(
                 for face in faces.get(photo, ()):
                     parts.append(("faces", sharp[face.slices], result[face.slices]))
                 for part, truth, given in parts:
-                    scores = (psnr_db(truth, given), ssim(truth, given))
+                    scores = (luma_psnr_db(truth, given), ssim(truth, given))
                     values.setdefault((part, name, kind), []).append(scores)
     means = {
         key: (fmean(psnr for psnr, _ in scores), fmean(ssim for _, ssim in scores))

@@ -34,9 +34,9 @@ from skimage.io import imread
 
 from benchmarks import reference, seeded_weights
 from benchmarks.memory import forget_peak, photo_of, resident_mb
-from benchmarks.parity import psnr
 from benchmarks.peak import peak_gflops
 from photoenhance_ui.catalogue import by_name
+from photoenhance_ui.difference import psnr_db
 from photoenhance_ui.engine import Engine, plan_for
 from photoenhance_ui.enhancer import blend
 from photoenhance_ui.events import Rendered, Started
@@ -213,7 +213,7 @@ def measured_large(megapixels: float, ways: Mapping[str, Way]) -> Case:
 
 
 def _likeness_db(ours: np.ndarray[Any, Any], theirs: np.ndarray[Any, Any]) -> float:
-    return round(min(99.0, psnr(ours, theirs)), 2)
+    return round(psnr_db(ours, theirs), 2)
 
 
 def _operations(photo: Photo, faces: int) -> float:

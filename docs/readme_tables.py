@@ -13,9 +13,10 @@ from docs.install_table import installs_of
 from docs.markdown import table as _table
 from photoenhance_ui.catalogue import CATALOGUE, default_downloads
 from photoenhance_ui.cli.parser import EXIT_CODES
-from photoenhance_ui.codec import READABLE_SUFFIXES
-from photoenhance_ui.request import OPTIONS, PRESETS, Option
-from photoenhance_ui.settings import FLAGS, PROJECT_DIR, Flag
+from photoenhance_ui.formats import READABLE_SUFFIXES
+from photoenhance_ui.options import Option
+from photoenhance_ui.request import OPTIONS, PRESETS
+from photoenhance_ui.settings import FLAGS, PROJECT_DIR
 
 README = PROJECT_DIR / "README.md"
 SPEED_RESULTS = PROJECT_DIR / "benchmarks" / "results" / "speed.json"
@@ -76,11 +77,11 @@ def settings() -> str:
     """How the program is started."""
     return _table(
         ("flag", "variable", "default", "what it does"),
-        ((f"`{f.option}`", f"`{f.variable}`", _shown(f.default), _meaning(f)) for f in FLAGS),
+        ((f"`{f.flag}`", f"`{f.variable}`", _shown(f.default), _meaning(f)) for f in FLAGS),
     )
 
 
-def _meaning(flag: Flag) -> str:
+def _meaning(flag: Option) -> str:
     choices = f" One of {', '.join(f'`{c}`' for c in flag.choices)}." if flag.choices else ""
     return f"{flag.meaning}{choices}" + (" *(page only)*" if flag.page_only else "")
 
@@ -112,7 +113,7 @@ def limits() -> str:
     """What is refused: each photo by itself, and a call as a whole."""
     names = [flag.name for flag in FLAGS if flag.name.startswith("max_")]
     flags = {flag.name: flag for flag in FLAGS}
-    rows = ((flags[n].meaning, _shown(flags[n].default), f"`{flags[n].option}`") for n in names)
+    rows = ((flags[n].meaning, _shown(flags[n].default), f"`{flags[n].flag}`") for n in names)
     return _table(("limit", "default", "setting"), rows)
 
 

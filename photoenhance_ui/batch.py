@@ -16,14 +16,8 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from photoenhance_ui.codec import (
-    Limits,
-    check_bytes,
-    faithfulness_db,
-    preview,
-    probe,
-    read_photo,
-)
+from photoenhance_ui.codec import Limits, check_bytes, preview, probe, read_photo
+from photoenhance_ui.difference import faithfulness_db
 from photoenhance_ui.drafts import DRAFT_PX
 from photoenhance_ui.engine import Engine, Unblended
 from photoenhance_ui.enhancer import Enhanced
@@ -51,16 +45,16 @@ from photoenhance_ui.events import (
     failed_by,
     row_after,
 )
+from photoenhance_ui.formats import is_lossless
 from photoenhance_ui.geometry import Region, Size
 from photoenhance_ui.journal import Journal, JournalPhoto, Record
 from photoenhance_ui.kept import KeptFace, KeptParts
 from photoenhance_ui.names import is_side_file, plain_name
 from photoenhance_ui.photo import Photo
 from photoenhance_ui.plan import Choice, choose_networks, operations
-from photoenhance_ui.request import Faces, OutputFormat, Request
+from photoenhance_ui.request import Faces, Request, Saving
 from photoenhance_ui.results import (
     FinishedPhoto,
-    is_lossless,
     remove_version,
     write_result,
 )
@@ -369,27 +363,21 @@ class Batch:
             self._write_journal()
         return row
 
-    def saved_as(
-        self, photo_id: str, output_format: OutputFormat, quality: int, keep_metadata: bool
-    ) -> Path:
+    def saved_as(self, photo_id: str, saving: Saving) -> Path:
         """The finished photo in another format or quality (1..100), written once.
 
         Blocks. Raises PhotoEnhanceError.
         """
-        wish = replace(
-            self.request,
-            output_format=output_format, quality=quality, keep_metadata=keep_metadata,
-        )  # fmt: skip
         with _failures_told(photo_id):
-            return self._finished_photo(photo_id).saved_as(wish)
+            return self._finished_photo(photo_id).saved_as(saving)
 
-    def departure(self, photo_id: str) -> Path:
-        """A PNG that shows where and how far the result departs from its original.
+    def difference(self, photo_id: str) -> Path:
+        """A PNG that shows where and how far the result differs from its original.
 
         Blocks. Raises PhotoEnhanceError.
         """
         with _failures_told(photo_id):
-            return self._finished_photo(photo_id).departure()
+            return self._finished_photo(photo_id).difference()
 
     def eta_seconds(self) -> float | None:
         """Seconds until all is done, by what finished photos took; None before one is.
@@ -584,7 +572,7 @@ class Batch:
     ) -> Finished:
         place = self.shelf.place_for(entry.id, entry.name)
         path = write_result(
-            made.photo, source, place.folder, self.request, networks=made.networks,
+            made.photo, source, place.folder, self.request.saving, networks=made.networks,
             strengths=(self.request.face_strength,) * made.faces, stem=place.stem,
         )  # fmt: skip
         if self._kept is not None and parts is not None and (parts.faces or not is_lossless(path)):

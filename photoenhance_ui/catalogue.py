@@ -6,6 +6,8 @@ Sizes and hashes are those of the files that the networks' authors publish.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from photoenhance_ui.request import BUILTIN
+
 
 class Role(StrEnum):
     """What a network does in the pipeline."""
@@ -188,9 +190,14 @@ def by_name(name: str) -> WeightFile:
     return _BY_NAME[name]
 
 
+def by_file(file_name: str) -> WeightFile | None:
+    """The file that is published under that file name; None where none is."""
+    return _BY_FILE.get(file_name)
+
+
 def logged_name(name: str) -> str:
     """What the log calls a network: a person's own name for a file is nobody else's business."""
-    return name if name in _BY_NAME or name == "builtin" else "own"
+    return name if name in _BY_NAME or name == BUILTIN else "own"
 
 
 def default_downloads(device: str) -> tuple[WeightFile, ...]:
@@ -200,3 +207,4 @@ def default_downloads(device: str) -> tuple[WeightFile, ...]:
 
 
 _BY_NAME = {file.name: file for file in CATALOGUE}
+_BY_FILE = {file.file: file for file in CATALOGUE}

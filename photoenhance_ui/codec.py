@@ -1,54 +1,48 @@
 """Files to Photos and back: Pillow, with OpenCV where Pillow would lose 16-bit colour.
 
 What a file is, is decided by its bytes, never by its name. Limits are checked from the header,
-before anything is decoded. A result is written under a passing name and renamed when whole.
+before anything is decoded.
 """
 
-import errno
-import io
-import re
 import struct
-import uuid
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import IO
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
+from photoenhance_ui.encoders import as_image, encoded, saved
 from photoenhance_ui.errors import (
     FileTooLarge,
     NotAPhoto,
-    OutputNotWritable,
     PhotoDamaged,
     PhotoEmpty,
     PhotoMissing,
     TooManyPixels,
 )
+from photoenhance_ui.formats import BY_NAME, FORMATS, FULL, FileFormat
 from photoenhance_ui.geometry import Size
 from photoenhance_ui.metadata import (
     Provenance,
-    describing,
     for_result,
     in_srgb,
     metadata_of,
     orientation_of,
     profile_space,
     srgb_profile,
-    without_orientation,
 )
-from photoenhance_ui.names import plain_name
+from photoenhance_ui.names import safe_name
 from photoenhance_ui.photo import Metadata, Photo, Pixels, white_of
-from photoenhance_ui.request import OutputFormat
+from photoenhance_ui.replacing import replacing
+from photoenhance_ui.request import OutputFormat, Saving
 from photoenhance_ui.settings import Settings
 
 __all__ = [
-    "READABLE_SUFFIXES", "Limits", "Provenance", "check_bytes", "faithfulness_db", "preview",
-    "probe", "read_photo", "result_suffix", "write_photo",
+    "Limits", "Provenance", "check_bytes", "preview", "probe", "read_photo", "result_suffix",
+    "write_photo",
 ]  # fmt: skip
 
 HEIF_BRANDS = (
@@ -73,23 +67,8 @@ def _open_heif(file: IO[bytes], name: str | bytes) -> ImageFile.ImageFile:
 Image.register_open("HEIF", _open_heif, _is_heif)
 Image.MAX_IMAGE_PIXELS = None  # our own limit is checked from the header, photo by photo
 
-READ_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF")
-READABLE_SUFFIXES = (
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif",
-    ".avif", ".heic", ".heif",
-)  # fmt: skip
-"""Under which a folder is searched for photos; a file that is named is read whatever its suffix."""
-MOST_FAITHFULNESS_DB = 99.0
+_READ = tuple(known.name for known in FORMATS)
 GRAY_TOLERANCE = 1  # levels of 255 by which equal channels differ after a JPEG's rounding
-JPEG_FULL_CHROMA_QUALITY = 90
-JPEG_OPTIMIZED_PIXELS = 30_000_000
-"""A JPEG with a code table of its own is some percent smaller, but its encoder holds the whole
-picture in up to 6 bytes a pixel; larger ones are written row by row with the usual table."""
-LONGEST_NAME_BYTES = 255
-KEPT_ENDINGS = ("_enhanced", "_draft", "_original", "_preview", "_departure")
-"""What tells files of one photo apart, also where its name is cut."""
-
-_XMP_TAG = 700
 _PHOTOMETRIC_TAG, _PLANES_TAG, _SAMPLE_FORMAT_TAG = 262, 284, 339
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 _OTHER_KINDS = (
@@ -105,11 +84,6 @@ _DAMAGE = (
     OverflowError, struct.error, cv2.error,
 )  # fmt: skip
 """What the decoders raise on bytes that are cut short or mixed up."""
-_UNWRITABLE = (
-    ValueError, LookupError, TypeError, OverflowError, RuntimeError, SystemError, struct.error,
-    cv2.error,
-)  # fmt: skip
-"""What the encoders raise on what their format cannot hold."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +152,7 @@ def read_photo(path: Path, limits: Limits, name: str | None = None) -> Photo:
 def _opened(path: Path, limits: Limits) -> Image.Image:
     """The picture with its header read and its limits checked."""
     try:
-        image = Image.open(path, formats=READ_FORMATS)
+        image = Image.open(path, formats=_READ)
     except UnidentifiedImageError as error:
         raise _no_picture(path) from error
     except _DAMAGE as error:
@@ -209,9 +183,9 @@ def _no_picture(path: Path) -> NotAPhoto | PhotoDamaged:
     kind = next((kind for magic, kind in _OTHER_KINDS if head.startswith(magic)), None)
     if kind is None:
         kind = "a text" if _is_text(head) else "of a kind that is not read here"
+    *labels, last = (known.label for known in FORMATS)
     return NotAPhoto(
-        f"This is no photo: its content is {kind}. "
-        "JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF and HEIC are read."
+        f"This is no photo: its content is {kind}. {', '.join(labels)} and {last} are read."
     )
 
 
@@ -247,7 +221,7 @@ def _decoded(
 
 
 def _with_profile(metadata: Metadata, profile: bytes | None) -> Metadata:
-    return Metadata(profile, metadata.exif, metadata.xmp, metadata.dpi)
+    return replace(metadata, icc_profile=profile)
 
 
 def _has_16_bits(image: Image.Image, path: Path) -> bool:
@@ -328,10 +302,8 @@ def is_monochrome(pixels: Pixels) -> bool:
 def write_photo(
     photo: Photo,
     folder: Path,
+    saving: Saving,
     *,
-    output_format: OutputFormat,
-    quality: int,
-    keep_metadata: bool,
     provenance: Provenance | None,
     stem: str | None = None,
 ) -> Path:
@@ -341,280 +313,38 @@ def write_photo(
     transparency: such photos are laid on white. ``quality`` 1..100 acts on JPEG, WebP, AVIF and
     HEIC. Raises OutputNotWritable, or OSError where the disk is full.
     """
-    target = _FORMATS[_format_name(photo.file_format, output_format)]
-    if max(photo.size.width, photo.size.height) > target.longest_side_px:
-        raise OutputNotWritable(
-            f"{target.label} holds at most {target.longest_side_px} pixels a side; the "
-            f"result has {photo.size}. Choose PNG or TIFF, or a smaller scale."
-        )
-    metadata = for_result(photo.metadata, photo.size, keep_metadata, provenance)
-    path = folder / safe_name(stem or f"{Path(photo.name).stem}_enhanced", target.suffix)
-    part = folder / f".{uuid.uuid4().hex}.part"
-    try:
-        part.write_bytes(_encoded(photo, metadata, target, quality))
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    target = _target(photo.file_format, saving.output_format)
+    metadata = for_result(photo.metadata, photo.size, saving.keep_metadata, provenance)
+    path = folder / safe_name(stem or f"{Path(photo.name).stem}_enhanced", target.suffix or "")
+    with replacing(path) as part:
+        part.write_bytes(encoded(photo, metadata, target, saving.quality))
     return path
-
-
-def _encoded(photo: Photo, metadata: Metadata, target: "_Format", quality: int) -> bytes:
-    try:
-        return target.encode(photo, metadata, quality)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise _not_writable(target) from error
-    except _UNWRITABLE as error:
-        raise _not_writable(target) from error
-
-
-def _not_writable(target: "_Format") -> OutputNotWritable:
-    return OutputNotWritable(
-        f"The result cannot be written as {target.label}. Choose another output format."
-    )
 
 
 def result_suffix(path: Path, output_format: OutputFormat) -> str | None:
     """The suffix that the result of this file will have; None where it is no photo."""
     try:
-        with Image.open(path, formats=READ_FORMATS) as image:
+        with Image.open(path, formats=_READ) as image:
             read_as = "JPEG" if image.format == "MPO" else str(image.format)
     except _DAMAGE:
         return None
-    return _FORMATS[_format_name(read_as, output_format)].suffix
+    return _target(read_as, output_format).suffix
 
 
-def safe_name(stem: str, suffix: str) -> str:
-    """A file name of at most 255 bytes, with no part that a system reads as more than a name."""
-    whole = stem.encode("utf-8", errors="replace").decode("utf-8")  # a lone surrogate becomes "?"
-    plain = re.sub(r'[/\\:*?"<>|]', "_", plain_name(whole)).strip(". ") or "photo"
-    encoded = plain.encode("utf-8")
-    kept = encoded[: LONGEST_NAME_BYTES - len(suffix.encode())]
-    ending = next((e.encode() for e in KEPT_ENDINGS if plain.endswith(e)), b"")
-    if len(kept) < len(encoded):
-        kept = kept[: len(kept) - len(ending)].decode("utf-8", errors="ignore").encode() + ending
-    return kept.decode("utf-8") + suffix
-
-
-@dataclass(frozen=True)
-class _Format:
-    label: str
-    suffix: str
-    encode: Callable[[Photo, Metadata, int], bytes]
-    longest_side_px: int = 2**31 - 1
-
-
-def _format_name(read_as: str, wanted: OutputFormat) -> str:
+def _target(read_as: str, wanted: OutputFormat) -> FileFormat:
+    """The format of the result of a photo that came in the format ``read_as``."""
     if wanted is not OutputFormat.SAME:
-        return wanted.value.upper()
-    return read_as if read_as in _FORMATS else "PNG"
-
-
-def _png(photo: Photo, metadata: Metadata, _quality: int) -> bytes:
-    if photo.depth_bits == 16 and not _is_gray(photo):
-        return _png_16(photo, metadata)
-    text = PngImagePlugin.PngInfo()
-    if metadata.xmp:
-        text.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode("utf-8", errors="replace"))
-    return _saved(_as_image(photo, keeps_16=True), "PNG", metadata, pnginfo=text, compress_level=4)
-
-
-def _png_16(photo: Photo, metadata: Metadata) -> bytes:
-    """16-bit colour, which Pillow cannot write."""
-    kinds, blocks = [], []
-    for kind, block in (
-        (cv2.IMAGE_METADATA_EXIF, metadata.exif and metadata.exif.removeprefix(b"Exif\0\0")),
-        (cv2.IMAGE_METADATA_XMP, metadata.xmp),
-        (cv2.IMAGE_METADATA_ICCP, metadata.icc_profile),
-    ):
-        if block:
-            kinds.append(kind)
-            blocks.append(np.frombuffer(block, np.uint8))
-    _, encoded = cv2.imencodeWithMetadata(".png", _bgra(photo), kinds, blocks)
-    return encoded.tobytes()
-
-
-def _bgra(photo: Photo) -> Pixels:
-    layers = photo.pixels[..., ::-1]
-    if photo.alpha is None:
-        return np.ascontiguousarray(layers)  # type: ignore[return-value]
-    return np.ascontiguousarray(np.dstack([layers, photo.alpha]))
-
-
-def _tiff(photo: Photo, metadata: Metadata, _quality: int) -> bytes:
-    if photo.depth_bits == 16 and not _is_gray(photo):
-        return _tiff_16(photo, metadata)
-    tags: dict[int, Any] = dict(_described(metadata))
-    # Pillow's compressing writer cannot write the directories that cameras add
-    nested = any(isinstance(value, dict) for value in tags.values())
-    if metadata.xmp:
-        tags[_XMP_TAG] = metadata.xmp
-    return _saved(
-        _as_image(photo, keeps_16=True), "TIFF", metadata, tiffinfo=tags,
-        compression="raw" if nested else "tiff_adobe_deflate",
-    )  # fmt: skip
-
-
-def _described(metadata: Metadata) -> Image.Exif:
-    exif = Image.Exif()
-    if metadata.exif:
-        exif.load(metadata.exif)
-    return describing(exif)
-
-
-def _tiff_16(photo: Photo, metadata: Metadata) -> bytes:
-    """16-bit colour, which Pillow cannot write. Of EXIF the main directory is kept."""
-    layers = photo.pixels if photo.alpha is None else np.dstack([photo.pixels, photo.alpha])
-    tags: list[tuple[int, int, int, str | bytes, bool]] = [
-        (tag, 2, 0, value, True)
-        for tag, value in _described(metadata).items()
-        if isinstance(value, str)
-    ]
-    if metadata.xmp:
-        tags.append((_XMP_TAG, 1, len(metadata.xmp), metadata.xmp, True))
-    buffer = io.BytesIO()
-    import tifffile  # noqa: PLC0415 - takes up to half a second, and few photos are of this kind
-
-    tifffile.imwrite(
-        buffer,
-        layers,
-        photometric="rgb",
-        extrasamples=None if photo.alpha is None else ["unassalpha"],
-        compression="zlib",
-        iccprofile=metadata.icc_profile,
-        resolution=metadata.dpi,
-        resolutionunit="INCH" if metadata.dpi else None,
-        extratags=tags,
-        metadata=None,
-        software=False,
-    )
-    return buffer.getvalue()
-
-
-def _jpeg(photo: Photo, metadata: Metadata, quality: int) -> bytes:
-    image = _on_white(_as_image(photo))
-    full = quality >= JPEG_FULL_CHROMA_QUALITY
-    return _saved(
-        image, "JPEG", metadata, xmp=metadata.xmp, quality=quality,
-        optimize=photo.size.pixels <= JPEG_OPTIMIZED_PIXELS,
-        subsampling="4:4:4" if full else "4:2:0",
-    )  # fmt: skip
-
-
-def _lossy(pillow_name: str) -> Callable[[Photo, Metadata, int], bytes]:
-    """WebP, AVIF and HEIC: colour or colour with alpha, a profile for colour only."""
-
-    def encode(photo: Photo, metadata: Metadata, quality: int) -> bytes:
-        image = _as_image(photo)
-        if image.mode in ("L", "LA"):
-            image, metadata = _in_colour(image, metadata)
-        if pillow_name == "AVIF" and metadata.exif:
-            # to leave orientation out, its writer would write the block anew, in ASCII
-            metadata = replace(metadata, exif=without_orientation(metadata.exif))
-        extra = {"xmp": metadata.xmp} if metadata.xmp else {}
-        return _saved(image, pillow_name, metadata, quality=quality, **extra)
-
-    return encode
-
-
-def _bmp(photo: Photo, metadata: Metadata, _quality: int) -> bytes:
-    image = _as_image(photo)
-    if image.mode == "LA":
-        image = image.convert("RGBA")
-    return _saved(image, "BMP", Metadata(dpi=metadata.dpi))
-
-
-def _in_colour(image: Image.Image, metadata: Metadata) -> tuple[Image.Image, Metadata]:
-    """A gray picture in a format without gray, its gray profile applied instead of carried."""
-    if profile_space(metadata.icc_profile) != "GRAY":
-        return image.convert("RGBA" if image.mode == "LA" else "RGB"), metadata
-    colour = in_srgb(image.convert("L"), metadata.icc_profile)
-    if image.mode == "LA":
-        colour.putalpha(image.getchannel("A"))
-    return colour, _with_profile(metadata, srgb_profile())
-
-
-def _is_gray(photo: Photo) -> bool:
-    """Whether the result can be written with one channel (16-bit: only without alpha)."""
-    if not photo.one_channel:
-        return False
-    return photo.alpha is None or photo.depth_bits == 8
-
-
-def _as_image(photo: Photo, keeps_16: bool = False) -> Image.Image:
-    """The photo as Pillow's L, LA, RGB, RGBA or I;16; 16 bits are rounded where not kept."""
-    if keeps_16 and photo.depth_bits == 16 and _is_gray(photo):
-        return Image.fromarray(np.ascontiguousarray(photo.pixels[..., 0]))
-    pixels = _in_8_bits(photo.pixels[..., 0] if photo.one_channel else photo.pixels)
-    image = Image.fromarray(np.ascontiguousarray(pixels))
-    if photo.alpha is not None:
-        image.putalpha(Image.fromarray(_in_8_bits(photo.alpha)))
-    return image
-
-
-def _in_8_bits(pixels: Pixels) -> NDArray[np.uint8]:
-    if pixels.dtype == np.uint16:
-        return np.rint(pixels / np.float32(257)).astype(np.uint8)
-    return pixels.astype(np.uint8, copy=False)
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    if image.mode not in ("LA", "RGBA"):
-        return image
-    plain = image.convert("L" if image.mode == "LA" else "RGB")
-    white = Image.new(plain.mode, image.size, 255 if plain.mode == "L" else (255, 255, 255))
-    white.paste(plain, mask=image.getchannel("A"))
-    return white
-
-
-def _saved(image: Image.Image, name: str, metadata: Metadata, **options: object) -> bytes:
-    """Encode with whatever of the metadata there is."""
-    if metadata.exif:
-        options["exif"] = metadata.exif
-    if metadata.icc_profile:
-        options["icc_profile"] = metadata.icc_profile
-    if metadata.dpi and name in ("JPEG", "PNG", "TIFF", "BMP"):
-        options["dpi"] = metadata.dpi
-    given = {key: value for key, value in options.items() if value is not None}
-    # libtiff leaves gaps as they are: in memory that is whatever lay there, in a file zeros
-    with TemporaryFile() if name == "TIFF" else io.BytesIO() as buffer:
-        image.save(buffer, name, **given)
-        buffer.seek(0)
-        return buffer.read()
-
-
-_FORMATS = {
-    "PNG": _Format("PNG", ".png", _png),
-    "JPEG": _Format("JPEG", ".jpg", _jpeg, 65_500),
-    "WEBP": _Format("WebP", ".webp", _lossy("WEBP"), 16_383),
-    "TIFF": _Format("TIFF", ".tiff", _tiff),
-    "AVIF": _Format("AVIF", ".avif", _lossy("AVIF"), 32_768),
-    "HEIF": _Format("HEIC", ".heic", _lossy("HEIF"), 16_384),
-    "BMP": _Format("BMP", ".bmp", _bmp, 65_535),
-}
+        return BY_NAME[wanted.value.upper()]
+    own = BY_NAME.get(read_as, FULL)
+    return FULL if own.suffix is None else own
 
 
 # Looking
 
 
-def faithfulness_db(source: Photo, result: Photo) -> float:
-    """How near the result is to the source: PSNR in dB, the result brought back by averaging.
-
-    At most 99. Colours only; transparency does not count.
-    """
-    size = (source.size.width, source.size.height)
-    back = cv2.resize(result.pixels, size, interpolation=cv2.INTER_AREA)
-    squares = cv2.norm(source.pixels.reshape(-1), back.reshape(-1), cv2.NORM_L2SQR)
-    error = squares / source.pixels.size / white_of(source.pixels) ** 2
-    if error == 0:
-        return MOST_FAITHFULNESS_DB
-    return min(MOST_FAITHFULNESS_DB, float(-10 * np.log10(error)))
-
-
 def preview(photo: Photo, folder: Path, longest_px: int, stem: str) -> Path:
     """A small sRGB picture that every browser shows: JPEG, or PNG where there is alpha."""
-    image = _as_image(photo)
+    image = as_image(photo)
     image.thumbnail((longest_px, longest_px), Image.Resampling.BOX, reducing_gap=2)
     profile = photo.metadata.icc_profile
     space = profile_space(profile)
@@ -626,10 +356,6 @@ def preview(photo: Photo, folder: Path, longest_px: int, stem: str) -> Path:
     suffix, name = (".jpg", "JPEG") if photo.alpha is None else (".png", "PNG")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / safe_name(stem, suffix)
-    part = folder / f".{uuid.uuid4().hex}.part"
-    try:
-        part.write_bytes(_saved(shown, name, Metadata(), quality=88))
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path) as part:
+        part.write_bytes(saved(shown, name, Metadata(), quality=88))
     return path

@@ -9,8 +9,8 @@ from typing import Any
 from photoenhance_ui import __version__
 from photoenhance_ui.catalogue import CATALOGUE, Role, WeightFile
 from photoenhance_ui.downloads import DownloadState
-from photoenhance_ui.plan import BUILTIN, EngineFacts
-from photoenhance_ui.request import PRESETS, RESAMPLE_ONLY, preset_options
+from photoenhance_ui.plan import EngineFacts
+from photoenhance_ui.request import BUILTIN, PRESETS, RESAMPLE_ONLY, preset_options
 from photoenhance_ui.weights import Inventory
 
 

@@ -5,7 +5,6 @@ A draft is what the built-in network gives at the size of a screen, without face
 
 from photoenhance_ui.geometry import Size
 from photoenhance_ui.plan import (
-    BUILTIN,
     FACE_OPERATIONS,
     Choice,
     EngineFacts,
@@ -13,7 +12,7 @@ from photoenhance_ui.plan import (
     UpscalerFacts,
     make_plan,
 )
-from photoenhance_ui.request import MAX_SCALE, Faces, Precision, Request
+from photoenhance_ui.request import BUILTIN, MAX_SCALE, Faces, Precision, Request
 
 DRAFT_PX = 2048
 """Longest side of a draft: what a screen shows."""

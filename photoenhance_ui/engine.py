@@ -42,7 +42,6 @@ from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Photo
 from photoenhance_ui.plan import (
-    BUILTIN,
     Choice,
     EngineFacts,
     Plan,
@@ -51,7 +50,7 @@ from photoenhance_ui.plan import (
     operations,
     wants_fast,
 )
-from photoenhance_ui.request import Request
+from photoenhance_ui.request import BUILTIN, Request
 from photoenhance_ui.scheduler import Scheduler
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.traces import trace_of

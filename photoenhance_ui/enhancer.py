@@ -11,7 +11,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from photoenhance_ui.catalogue import Role
 from photoenhance_ui.events import Event, FacesFound, Progress, Stage
@@ -27,7 +26,7 @@ from photoenhance_ui.faces import (
 )
 from photoenhance_ui.geometry import Region, Size, Tile
 from photoenhance_ui.networks.interfaces import FoundFace, Work
-from photoenhance_ui.photo import Photo, Pixels
+from photoenhance_ui.photo import Photo, Pixels, in_8_bits
 from photoenhance_ui.plan import Plan
 
 KERNEL_REACH = 8  # pixels of the smaller picture; Lanczos sees four pixels of the larger one
@@ -178,13 +177,6 @@ def shrunk(photo: Photo, size: Size) -> Photo:
     """The photo at a smaller size; its pixels as they are where that is its size."""
     alpha = None if photo.alpha is None else resized(photo.alpha, size)
     return photo.with_pixels(resized(photo.pixels, size), alpha)
-
-
-def in_8_bits(pixels: Pixels) -> NDArray[np.uint8]:
-    """The same picture in 0..255, for the face finders."""
-    if pixels.dtype == np.uint8:
-        return pixels  # type: ignore[return-value]
-    return np.rint(pixels / np.float32(257)).astype(np.uint8)
 
 
 def without_colour(pixels: Pixels) -> Pixels:

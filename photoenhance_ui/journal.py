@@ -10,14 +10,13 @@ import logging
 import math
 import os
 import re
-import uuid
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from photoenhance_ui.events import Row, State
+from photoenhance_ui.replacing import PARTS, replacing
 from photoenhance_ui.request import Request
 from photoenhance_ui.storage import BatchFolder, Workspace
 
@@ -61,17 +60,13 @@ class Journal:
 
     def write(self, record: Record) -> None:
         """Put ``record`` in the place of what was written before, whole or not at all."""
-        part = self._path.with_name(f".{uuid.uuid4().hex}.part")
         try:
-            for_our_eyes = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with open(for_our_eyes, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
-                json.dump(_as_json(record, self._folder), file)
-            part.replace(self._path)
+            with replacing(self._path) as part:
+                for_our_eyes = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with open(for_our_eyes, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
+                    json.dump(_as_json(record, self._folder), file)
         except OSError as error:
             log.warning("journal_not_written reason=%s", type(error).__name__)
-        finally:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
 
     def read(self) -> Record | None:
         """What was written; None where it is not there or not what was written."""
@@ -95,7 +90,7 @@ class Journals:
     def __init__(self, state: Path) -> None:
         self._folder = state / "journals"
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for part in self._folder.glob(".*.part"):  # a program was killed while it wrote
+        for part in self._folder.glob(PARTS):  # a program was killed while it wrote
             part.unlink(missing_ok=True)
 
     def of(self, shelf: BatchFolder) -> Journal:
@@ -124,7 +119,7 @@ def _as_json(record: Record, folder: Path) -> dict[str, Any]:
         "version": VERSION,
         "owner": record.owner,
         "began": record.began,
-        "request": asdict(record.request),
+        "request": record.request.as_options(),
         "photos": [
             {
                 "id": photo.id,

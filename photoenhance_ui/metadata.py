@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 ORIENTATION = 0x0112
 EXIF_IFD, GPS_IFD = 0x8769, 0x8825
 PIXEL_X, PIXEL_Y, MAKER_NOTE, INTEROP = 0xA002, 0xA003, 0x927C, 0xA005
-JPEG_EXIF_LIMIT, JPEG_XMP_LIMIT = 65_000, 65_000  # bytes; one JPEG segment holds no more
-MOST_DPI = 65_535  # of a JPEG; the other formats hold more
+MAX_JPEG_EXIF_BYTES, MAX_JPEG_XMP_BYTES = 65_000, 65_000  # one JPEG segment holds no more
+MAX_DPI = 65_535  # of a JPEG; the other formats hold more
 
 # A TIFF's first directory holds the layout of its pixels beside what EXIF knows.
 DESCRIBING_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298, EXIF_IFD, GPS_IFD)
@@ -62,7 +62,7 @@ def metadata_of(image: Image.Image) -> Metadata:
         icc_profile=image.info.get("icc_profile") or None,
         exif=_upright_exif(image),
         xmp=_upright_xmp(image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")),
-        dpi=(float(dpi[0]), float(dpi[1])) if dpi and all(0 < d <= MOST_DPI for d in dpi) else None,
+        dpi=(float(dpi[0]), float(dpi[1])) if dpi and all(0 < d <= MAX_DPI for d in dpi) else None,
     )
 
 
@@ -166,7 +166,7 @@ def _exif_of_size(block: bytes | None, size: Size) -> bytes | None:
     if PIXEL_X in details or PIXEL_Y in details:
         details[PIXEL_X], details[PIXEL_Y] = size.width, size.height
     written = _exif_bytes(exif)
-    if written is not None and len(written) > JPEG_EXIF_LIMIT and MAKER_NOTE in details:
+    if written is not None and len(written) > MAX_JPEG_EXIF_BYTES and MAKER_NOTE in details:
         del details[MAKER_NOTE]  # a maker's private block; everything readable stays
         written = _exif_bytes(exif)
     return written
@@ -176,7 +176,7 @@ def with_note(xmp: bytes | None, note: Provenance) -> bytes:
     """The XMP packet with our description added; a fresh one where there is none to add to."""
     description = _description(note)
     text = "" if xmp is None else xmp.decode("utf-8", errors="replace")
-    if "</rdf:RDF>" in text and len(text.encode()) < JPEG_XMP_LIMIT - len(description):
+    if "</rdf:RDF>" in text and len(text.encode()) < MAX_JPEG_XMP_BYTES - len(description):
         text = _OTHER_SOURCE_TYPE.sub("", _OWN_DESCRIPTION.sub("", text))
         return text.replace("</rdf:RDF>", f"{description}</rdf:RDF>", 1).encode()
     return (

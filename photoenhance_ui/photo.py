@@ -16,6 +16,13 @@ def white_of(pixels: Pixels) -> int:
     return int(np.iinfo(pixels.dtype).max)
 
 
+def in_8_bits(pixels: Pixels) -> NDArray[np.uint8]:
+    """The same picture in 0..255, rounded; the very array where it has 8 bits already."""
+    if pixels.dtype == np.uint8:
+        return pixels  # type: ignore[return-value]
+    return np.rint(pixels / np.float32(257)).astype(np.uint8)
+
+
 @dataclass(frozen=True)
 class Metadata:
     """What a file carries beside its pixels, as the bytes in which it came."""

@@ -5,11 +5,10 @@ from dataclasses import dataclass, field, replace
 
 from photoenhance_ui.errors import NetworkMissing, PhotoEnhanceError
 from photoenhance_ui.geometry import Size, Tile, even_tiles_of, tiles_of
-from photoenhance_ui.request import AUTO, RESAMPLE_ONLY, Faces, Precision, Request
+from photoenhance_ui.request import AUTO, BUILTIN, RESAMPLE_ONLY, Faces, Precision, Request
 from photoenhance_ui.settings import TILE_LADDER_PX
 
 OVERLAP_PX = 32  # most context around a tile; beyond it the networks' answers hardly change
-BUILTIN = "builtin"
 FACE_OPERATIONS = 432e9
 """Multiply-adds of GFPGAN and ParseNet for one face."""
 CPU_TILE_OPERATIONS = 0.7e12

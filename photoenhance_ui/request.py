@@ -1,18 +1,21 @@
 """What a person asks for: the Request, its options, and the presets that fill them in."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
 from photoenhance_ui.errors import InvalidOption, quoted
+from photoenhance_ui.options import Option, built, flat, option_field, options_of
 
 MIN_SCALE = 1.0
 MAX_SCALE = 8.0
 MAX_NAME_CHARACTERS = 200
 AUTO = "auto"
 """The best upscaler of those installed, chosen once for a batch."""
+BUILTIN = "builtin"
+"""The upscaler that comes with the program."""
 RESAMPLE_ONLY = "none"
 """No background network: the photo is enlarged by resampling, only faces are restored."""
 
@@ -45,89 +48,62 @@ class OutputFormat(StrEnum):
 
 
 @dataclass(frozen=True)
-class Option:
-    """One field of the Request as the doors show it."""
+class Saving:
+    """How a result is written. Immutable; raises InvalidOption for impossible values."""
 
-    name: str
-    default: Any
-    kind: type
-    meaning: str
-    choices: tuple[str, ...] = ()
-    lowest: float | None = None
-    highest: float | None = None
-    step: float | None = None
-
-
-OPTIONS: tuple[Option, ...] = (
-    Option(
-        "scale", 2.0, float,
-        "How many times as wide and as high the result is; fractions are allowed.",
-        lowest=MIN_SCALE, highest=MAX_SCALE, step=0.5,
-    ),
-    Option(
-        "upscaler", AUTO, str,
-        "The network for everything but faces: `auto`, `builtin`, a known name, the stem of a "
-        "file of your own in the weights folder, or `none` to resample only.",
-    ),
-    Option(
-        "faces", Faces.ALL, Faces, "Which faces are restored.",
-        choices=tuple(Faces),
-    ),
-    Option(
-        "face_strength", 0.8, float,
-        "How much of each restored face is blended in: 0 nothing, 1 all of it.",
-        lowest=0.0, highest=1.0, step=0.05,
-    ),
-    Option(
-        "denoise", 0.5, float,
-        "How strongly noise is removed: 0 keeps it, 1 removes most. "
-        "Works with `realesr-general-x4v3`.",
-        lowest=0.0, highest=1.0, step=0.05,
-    ),
-    Option(
-        "precision", Precision.AUTO, Precision,
-        "`exact` computes in 32 bits. `fast` computes in 8 or 16 bits, where that is measured to "
-        "be near enough. `auto` takes `fast` where it can.",
-        choices=tuple(Precision),
-    ),
-    Option(
-        "output_format", OutputFormat.SAME, OutputFormat,
-        "The format of the result.",
-        choices=tuple(OutputFormat),
-    ),
-    Option(
-        "quality", 95, int,
+    output_format: OutputFormat = option_field(OutputFormat.SAME, "The format of the result.")
+    quality: int = option_field(
+        95,
         "Quality of JPEG, WebP and AVIF files; has no meaning for the lossless formats.",
         lowest=1, highest=100, step=1,
-    ),
-    Option(
-        "keep_metadata", True, bool,
-        "Keep EXIF (camera, time, place) and XMP. The colour profile is always kept.",
-    ),
-)  # fmt: skip
+    )  # fmt: skip
+    keep_metadata: bool = option_field(
+        True, "Keep EXIF (camera, time, place) and XMP. The colour profile is always kept."
+    )
+
+    def __post_init__(self) -> None:
+        _check(self)
 
 
 @dataclass(frozen=True)
 class Request:
     """What is to be done to a photo. Immutable; raises InvalidOption for impossible values.
 
-    ``scale`` 1..8, ``face_strength`` and ``denoise`` 0..1, ``quality`` 1..100.
+    The doors know neither this nesting nor these classes: for them all options are one flat
+    mapping, which ``from_options`` takes and ``as_options`` gives.
     """
 
-    scale: float = 2.0
-    upscaler: str = AUTO
-    faces: Faces = Faces.ALL
-    face_strength: float = 0.8
-    denoise: float = 0.5
-    precision: Precision = Precision.AUTO
-    output_format: OutputFormat = OutputFormat.SAME
-    quality: int = 95
-    keep_metadata: bool = True
+    scale: float = option_field(
+        2.0,
+        "How many times as wide and as high the result is; fractions are allowed.",
+        lowest=MIN_SCALE, highest=MAX_SCALE, step=0.5,
+    )  # fmt: skip
+    upscaler: str = option_field(
+        AUTO,
+        "The network for everything but faces: `auto`, `builtin`, a known name, the stem of a "
+        "file of your own in the weights folder, or `none` to resample only.",
+    )
+    faces: Faces = option_field(Faces.ALL, "Which faces are restored.")
+    face_strength: float = option_field(
+        0.8,
+        "How much of each restored face is blended in: 0 nothing, 1 all of it.",
+        lowest=0.0, highest=1.0, step=0.05,
+    )  # fmt: skip
+    denoise: float = option_field(
+        0.5,
+        "How strongly noise is removed: 0 keeps it, 1 removes most. "
+        "Works with `realesr-general-x4v3`.",
+        lowest=0.0, highest=1.0, step=0.05,
+    )  # fmt: skip
+    precision: Precision = option_field(
+        Precision.AUTO,
+        "`exact` computes in 32 bits. `fast` computes in 8 or 16 bits, where that is measured to "
+        "be near enough. `auto` takes `fast` where it can.",
+    )
+    saving: Saving = field(default_factory=Saving)
 
     def __post_init__(self) -> None:
-        for option in OPTIONS:
-            checked = _checked(option, getattr(self, option.name))
-            object.__setattr__(self, option.name, checked)
+        _check(self)
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> "Request":
@@ -139,7 +115,23 @@ class Request:
                 f"There is no option named {quoted(unknown[0])}; "
                 f"there are: {', '.join(sorted(known))}."
             )
-        return cls(**options)
+        return built(cls, options)
+
+    def as_options(self) -> dict[str, Any]:
+        """Every option by its name, as ``from_options`` takes it."""
+        return flat(self)
+
+
+OPTIONS = options_of(Request)
+SAVING_OPTIONS = options_of(Saving)
+
+
+def _check(chosen: Request | Saving) -> None:
+    """Let every option be of its kind, or raise InvalidOption."""
+    for option in options_of(type(chosen)):
+        if option.name in vars(chosen):  # those of a Saving were checked when it was made
+            checked = _checked(option, getattr(chosen, option.name))
+            object.__setattr__(chosen, option.name, checked)
 
 
 def _checked(option: Option, value: Any) -> Any:
@@ -189,7 +181,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             {"scale": 4.0, "faces": Faces.NONE, "upscaler": "RealESRGAN_x4plus_anime_6B"}
         ),
         "fast": MappingProxyType(
-            {"upscaler": "builtin", "faces": Faces.NONE, "precision": Precision.FAST}
+            {"upscaler": BUILTIN, "faces": Faces.NONE, "precision": Precision.FAST}
         ),
     }
 )

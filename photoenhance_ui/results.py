@@ -11,18 +11,18 @@ import cv2
 from photoenhance_ui.codec import (
     Limits,
     Provenance,
-    faithfulness_db,
     read_photo,
-    safe_name,
     write_photo,
 )
-from photoenhance_ui.departure import departure_map
+from photoenhance_ui.difference import difference_map, faithfulness_db
 from photoenhance_ui.enhancer import blend
 from photoenhance_ui.errors import InvalidOption, PhotoMissing
 from photoenhance_ui.events import Row
 from photoenhance_ui.kept import KeptParts
+from photoenhance_ui.names import safe_name
 from photoenhance_ui.photo import Photo
-from photoenhance_ui.request import Request
+from photoenhance_ui.replacing import replacing
+from photoenhance_ui.request import Request, Saving
 from photoenhance_ui.storage import plain_stem, result_stem
 
 
@@ -30,13 +30,13 @@ def write_result(
     result: Photo,
     source: Photo,
     folder: Path,
-    request: Request,
+    saving: Saving,
     *,
     networks: tuple[str, ...],
     strengths: Sequence[float],
     stem: str | None = None,
 ) -> Path:
-    """Write an enhanced photo as the request says, with its note; gives the path.
+    """Write an enhanced photo as ``saving`` says, with its note; gives the path.
 
     ``strengths`` are those of its restored faces; the note tells of the largest.
     """
@@ -44,9 +44,7 @@ def write_result(
     return write_photo(
         result,
         folder,
-        output_format=request.output_format,
-        quality=request.quality,
-        keep_metadata=request.keep_metadata,
+        saving,
         provenance=Provenance(
             networks=networks,
             scale=result.size.width / source.size.width,
@@ -96,39 +94,35 @@ class FinishedPhoto:
         result = blend(parts, strengths)
         folder = self.results / uuid.uuid4().hex / self.id
         path = write_result(
-            result, source, folder, self.request,
+            result, source, folder, self.request.saving,
             networks=self.row.networks, strengths=strengths,
         )  # fmt: skip
         nearness = round(faithfulness_db(source, result), 2)
         return replace(self.row, output=str(path), faithfulness_db=nearness, draft=None)
 
-    def saved_as(self, request: Request) -> Path:
-        """The result in the format and quality of ``request``; made once, then found."""
-        if request == self.request:
+    def saved_as(self, saving: Saving) -> Path:
+        """The result in another format or quality; made once, then found."""
+        if saving == self.request.saving:
             return self.output
-        kind = f"{request.output_format}-{request.quality}-"
-        folder = self.output.parent / (kind + ("all" if request.keep_metadata else "bare"))
+        kind = f"{saving.output_format}-{saving.quality}-"
+        folder = self.output.parent / (kind + ("all" if saving.keep_metadata else "bare"))
         made = next(folder.glob("*_enhanced.*"), None)
         if made is not None:
             return made
         source = self._source()
         return write_result(
-            self._lossless(source), source, folder, request,
+            self._lossless(source), source, folder, saving,
             networks=self.row.networks, strengths=self.strengths,
         )  # fmt: skip
 
-    def departure(self) -> Path:
-        """A PNG that shows where the result departs from the original; made once, then found."""
-        path = self.output.parent / safe_name(f"{plain_stem(self.row.name)}_departure", ".png")
+    def difference(self) -> Path:
+        """A PNG that shows where the result differs from the original; made once, then found."""
+        path = self.output.parent / safe_name(f"{plain_stem(self.row.name)}_difference", ".png")
         if not path.exists():
-            picture = departure_map(self._source().pixels, self._as_it_lies_there().pixels)
+            picture = difference_map(self._source().pixels, self._as_it_lies_there().pixels)
             _, encoded = cv2.imencode(".png", picture[..., ::-1])
-            part = path.with_name(f".{uuid.uuid4().hex}.part")
-            try:
+            with replacing(path) as part:
                 part.write_bytes(encoded.tobytes())
-                part.replace(path)
-            finally:
-                part.unlink(missing_ok=True)
         return path
 
     def _source(self) -> Photo:
@@ -147,11 +141,6 @@ class FinishedPhoto:
     def _as_it_lies_there(self) -> Photo:
         any_size = Limits(2**63, 2**63)  # it is ours
         return read_photo(self.output, any_size, self.row.name)
-
-
-def is_lossless(path: Path) -> bool:
-    """Whether a result of ours holds exactly the pixels that were written."""
-    return path.suffix in (".png", ".tiff")
 
 
 def remove_version(photo_id: str, output: Path) -> None:

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from photoenhance_ui.catalogue import FINDERS
 from photoenhance_ui.errors import InvalidSetting
+from photoenhance_ui.options import Option, option_field, options_of
+from photoenhance_ui.request import Precision
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 STATE_DIR = PROJECT_DIR / "state"
@@ -18,147 +21,136 @@ EMBEDDED_WEIGHTS_DIR = PROJECT_DIR / "weights"
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 MANAGING = ("auto", "always", "never")
-PRECISIONS = ("auto", "exact", "fast")
-FACE_DETECTORS = (
-    "auto",
-    "detection_Resnet50_Final",
-    "detection_mobilenet0.25_Final",
-    "face_detection_yunet_2023mar",
-)
 TILE_LADDER_PX = (512, 384, 256, 192, 128)
 """The only tile sizes there are, so that the same plan gives the same bytes."""
 
 
 @dataclass(frozen=True)
-class Flag:
-    """One setting as flag, variable and line of the README."""
-
-    name: str
-    default: Any
-    kind: type
-    meaning: str
-    choices: tuple[str, ...] = ()
-    lowest: float | None = None
-    highest: float | None = None
-    page_only: bool = False
-
-    @property
-    def option(self) -> str:
-        """``--weights-dir`` for ``weights_dir``."""
-        return "--" + self.name.replace("_", "-")
-
-    @property
-    def variable(self) -> str:
-        """``PHOTOENHANCE_WEIGHTS_DIR`` for ``weights_dir``."""
-        return "PHOTOENHANCE_" + self.name.upper()
-
-
-FLAGS: tuple[Flag, ...] = (
-    Flag("host", "", str, "Address to listen on; empty: GRADIO_SERVER_NAME, else 127.0.0.1.",
-         page_only=True),
-    Flag("port", 0, int,
-         "Port to listen on; 0: GRADIO_SERVER_PORT, else the first free one from 7860 on.",
-         lowest=0, highest=65535, page_only=True),
-    Flag("share", False, bool, "Ask Gradio for a public link.", page_only=True),
-    Flag("auth", "", str,
-         "USER:PASSWORD that the page asks for: one key for all; photos stay each browser's own.",
-         page_only=True),
-    Flag("users", "", str,
-         "File of people who may log in, as `python -m photoenhance_ui users` writes it; photos "
-         "are each person's own.", page_only=True),
-    Flag("allowed_hosts", (), tuple,
-         "Names, with or without a port, by which the server is called beside its own addresses; "
-         "commas between them.", page_only=True),
-    Flag("allowed_origins", (), tuple,
-         "Origins like https://example.org whose pages may use the server; commas between them.",
-         page_only=True),
-    Flag("trusted_proxies", (), tuple,
-         "Addresses of proxies whose X-Forwarded-For and -Proto count; commas between them.",
-         page_only=True),
-    Flag("root_path", "", str,
-         "Path or whole address at which a proxy offers the server; empty: GRADIO_ROOT_PATH.",
-         page_only=True),
-    Flag("manage_networks", "auto", str,
-         "Who may download networks and bring files on the page; `auto`: everybody where the "
-         "server listens on this machine alone, without a public link or a proxy, else nobody.",
-         choices=MANAGING, page_only=True),
-    Flag("handlers", 3, int, "Batches that are worked on at once.", lowest=1, page_only=True),
-    Flag("device", "auto", str, "Where the networks run.", choices=DEVICES),
-    Flag("precision", "auto", str, "What the precision `auto` of a request means.",
-         choices=PRECISIONS),
-    Flag("fuse", False, bool,
-         "Have torch.compile join the operations of networks that run in torch: all on a GPU; on a "
-         "CPU only people's own upscalers of other architectures than those that are known. The "
-         "first photo waits a minute, the next ones less; needs a compiler of C++."),
-    Flag("weights_dir", EMBEDDED_WEIGHTS_DIR, Path, "Where network files are kept and looked for."),
-    Flag("cache_dir", STATE_DIR / "networks", Path,
-         "Where what was measured of networks is kept between starts."),
-    Flag("trust_weights", False, bool,
-         "Load a file with a known name and unknown bytes; every report then warns of it."),
-    Flag("face_detector", "auto", str, "The network that finds faces.", choices=FACE_DETECTORS),
-    Flag("tile_px", "auto", str, "Side of a tile in pixels; `auto`: by device.",
-         choices=("auto", *(str(px) for px in TILE_LADDER_PX))),
-    Flag("offline", False, bool, "Never download anything."),
-    Flag("in_flight", 3, int, "Photos of one person that are read, worked on or written at once.",
-         lowest=1),
-    Flag("max_megabytes", 50.0, float, "Largest file that is read, in MB.", lowest=0.001),
-    Flag("max_megapixels", 64.0, float, "Largest photo that is read, in millions of pixels.",
-         lowest=0.001),
-    Flag("max_output_megapixels", 256.0, float,
-         "Largest result, in millions of pixels; a larger scale is lowered.", lowest=0.001),
-    Flag("max_photos", 200, int, "Photos in one batch.", lowest=1),
-    Flag("max_waiting_photos", 2000, int,
-         "Photos of one person (without `--users`: of one address) that wait or are worked on at "
-         "once, in all batches; at least `--max-photos`.",
-         lowest=1, page_only=True),
-    Flag("max_waiting_megabytes", 20000.0, float, "The same in MB of their files.",
-         lowest=0.001, page_only=True),
-    Flag("max_waiting_megapixels", 50000.0, float, "The same in millions of pixels.",
-         lowest=0.001, page_only=True),
-    Flag("max_calls_per_minute", 3000, int,
-         "How often one person, or one address, may send photos within a minute.",
-         lowest=1, page_only=True),
-    Flag("keep_hours", 24.0, float,
-         "Hours for which results and uploads stay on the server after their batch ended.",
-         lowest=0, page_only=True),
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
 class Settings:
-    """Everything that is fixed for as long as the program runs. Fields: see FLAGS."""
+    """Everything that is fixed for as long as the program runs."""
 
-    host: str = "127.0.0.1"
-    port: int = 0
-    """0: the first free one from 7860 on."""
-    share: bool = False
-    auth: str = ""
-    users: str = ""
-    allowed_hosts: tuple[str, ...] = ()
-    allowed_origins: tuple[str, ...] = ()
-    trusted_proxies: tuple[str, ...] = ()
-    root_path: str = ""
-    manage_networks: str = "auto"
-    handlers: int = 3
-    device: str = "auto"
-    precision: str = "auto"
-    fuse: bool = False
-    weights_dir: Path = EMBEDDED_WEIGHTS_DIR
-    cache_dir: Path = STATE_DIR / "networks"
-    trust_weights: bool = False
-    face_detector: str = "auto"
-    tile_px: str = "auto"
-    offline: bool = False
-    in_flight: int = 3
-    max_megabytes: float = 50.0
-    max_megapixels: float = 64.0
-    max_output_megapixels: float = 256.0
-    max_photos: int = 200
-    max_waiting_photos: int = 2000
-    max_waiting_megabytes: float = 20000.0
-    max_waiting_megapixels: float = 50000.0
-    max_calls_per_minute: int = 3000
-    keep_hours: float = 24.0
+    host: str = option_field(
+        "127.0.0.1",
+        "Address to listen on; where it is not given, GRADIO_SERVER_NAME counts.",
+        page_only=True,
+        fallback="GRADIO_SERVER_NAME",
+    )
+    port: int = option_field(
+        0,
+        "Port to listen on; 0: GRADIO_SERVER_PORT, else the first free one from 7860 on.",
+        lowest=0,
+        highest=65535,
+        page_only=True,
+        fallback="GRADIO_SERVER_PORT",
+    )
+    share: bool = option_field(False, "Ask Gradio for a public link.", page_only=True)
+    auth: str = option_field(
+        "",
+        "USER:PASSWORD that the page asks for: one key for all; photos stay each browser's own.",
+        page_only=True,
+    )
+    users: str = option_field(
+        "",
+        "File of people who may log in, as `python -m photoenhance_ui users` writes it; "
+        "photos are each person's own.",
+        page_only=True,
+    )
+    allowed_hosts: tuple[str, ...] = option_field(
+        (),
+        "Names, with or without a port, by which the server is called beside its own "
+        "addresses; commas between them.",
+        page_only=True,
+    )
+    allowed_origins: tuple[str, ...] = option_field(
+        (),
+        "Origins like https://example.org whose pages may use the server; commas between them.",
+        page_only=True,
+    )
+    trusted_proxies: tuple[str, ...] = option_field(
+        (),
+        "Addresses of proxies whose X-Forwarded-For and -Proto count; commas between them.",
+        page_only=True,
+    )
+    root_path: str = option_field(
+        "",
+        "Path or whole address at which a proxy offers the server; empty: GRADIO_ROOT_PATH.",
+        page_only=True,
+        fallback="GRADIO_ROOT_PATH",
+    )
+    manage_networks: str = option_field(
+        "auto",
+        "Who may download networks and bring files on the page; `auto`: everybody where the "
+        "server listens on this machine alone, without a public link or a proxy, else nobody.",
+        choices=MANAGING,
+        page_only=True,
+    )
+    handlers: int = option_field(3, "Batches that are worked on at once.", lowest=1, page_only=True)
+    device: str = option_field("auto", "Where the networks run.", choices=DEVICES)
+    precision: str = option_field(
+        Precision.AUTO.value,
+        "What the precision `auto` of a request means.",
+        choices=tuple(Precision),
+    )
+    fuse: bool = option_field(
+        False,
+        "Have torch.compile join the operations of networks that run in torch: all on a GPU; "
+        "on a CPU only people's own upscalers of other architectures than those that are "
+        "known. The first photo waits a minute, the next ones less; needs a compiler of C++.",
+    )
+    weights_dir: Path = option_field(
+        EMBEDDED_WEIGHTS_DIR, "Where network files are kept and looked for."
+    )
+    cache_dir: Path = option_field(
+        STATE_DIR / "networks", "Where what was measured of networks is kept between starts."
+    )
+    trust_weights: bool = option_field(
+        False, "Load a file with a known name and unknown bytes; every report then warns of it."
+    )
+    face_detector: str = option_field(
+        "auto", "The network that finds faces.", choices=("auto", *FINDERS)
+    )
+    tile_px: str = option_field(
+        "auto",
+        "Side of a tile in pixels; `auto`: by device.",
+        choices=("auto", *map(str, TILE_LADDER_PX)),
+    )
+    offline: bool = option_field(False, "Never download anything.")
+    in_flight: int = option_field(
+        3, "Photos of one person that are read, worked on or written at once.", lowest=1
+    )
+    max_megabytes: float = option_field(50.0, "Largest file that is read, in MB.", lowest=0.001)
+    max_megapixels: float = option_field(
+        64.0, "Largest photo that is read, in millions of pixels.", lowest=0.001
+    )
+    max_output_megapixels: float = option_field(
+        256.0, "Largest result, in millions of pixels; a larger scale is lowered.", lowest=0.001
+    )
+    max_photos: int = option_field(200, "Photos in one batch.", lowest=1)
+    max_waiting_photos: int = option_field(
+        2000,
+        "Photos of one person (without `--users`: of one address) that wait or are worked on "
+        "at once, in all batches; at least `--max-photos`.",
+        lowest=1,
+        page_only=True,
+    )
+    max_waiting_megabytes: float = option_field(
+        20000.0, "The same in MB of their files.", lowest=0.001, page_only=True
+    )
+    max_waiting_megapixels: float = option_field(
+        50000.0, "The same in millions of pixels.", lowest=0.001, page_only=True
+    )
+    max_calls_per_minute: int = option_field(
+        3000,
+        "How often one person, or one address, may send photos within a minute.",
+        lowest=1,
+        page_only=True,
+    )
+    keep_hours: float = option_field(
+        24.0,
+        "Hours for which results and uploads stay on the server after their batch ended.",
+        lowest=0,
+        page_only=True,
+    )
 
     @property
     def max_bytes(self) -> int:
@@ -176,6 +168,9 @@ class Settings:
         return int(self.max_output_megapixels * 1e6)
 
 
+FLAGS = options_of(Settings)
+
+
 def add_flags(parser: argparse.ArgumentParser, *, page: bool) -> None:
     """Give ``parser`` every flag; those of the page alone only where ``page`` is true.
 
@@ -186,15 +181,15 @@ def add_flags(parser: argparse.ArgumentParser, *, page: bool) -> None:
             continue
         if flag.kind is bool:
             parser.add_argument(
-                flag.option,
+                flag.flag,
                 action=argparse.BooleanOptionalAction,
                 default=argparse.SUPPRESS,
                 help=flag.meaning,
             )
         else:
             parser.add_argument(
-                flag.option,
-                metavar=flag.name.rsplit("_", 1)[-1].upper(),
+                flag.flag,
+                metavar=flag.metavar,
                 default=argparse.SUPPRESS,
                 help=flag.meaning + (f" One of: {', '.join(flag.choices)}." * bool(flag.choices)),
             )
@@ -208,42 +203,53 @@ def settings_from(
     Raises InvalidSetting with a sentence that names the flag or the variable.
     """
     environment = os.environ if environment is None else environment
-    values: dict[str, Any] = {}
-    for flag in FLAGS:
-        if flag.name in given:
-            values[flag.name] = _parsed(flag, given[flag.name], flag.option)
-        elif environment.get(flag.variable, "") != "":
-            values[flag.name] = _parsed(flag, environment[flag.variable], flag.variable)
-        else:
-            values[flag.name] = flag.default
-    values["host"] = values["host"] or environment.get("GRADIO_SERVER_NAME") or "127.0.0.1"
-    values["port"] = values["port"] or _port_of_gradio(environment)
-    values["root_path"] = values["root_path"] or environment.get("GRADIO_ROOT_PATH", "")
+    values = {flag.name: _value(flag, given, environment) for flag in FLAGS}
     values["root_path"] = values["root_path"].rstrip("/")
-    if values["root_path"] and not values["root_path"].startswith(("/", "http://", "https://")):
+    settings = Settings(**values)
+    _check(settings)
+    return settings
+
+
+def _value(flag: Option, given: Mapping[str, Any], environment: Mapping[str, str]) -> Any:
+    """What was chosen for one setting; a fallback counts where that is nothing, or empty."""
+    value = None
+    if flag.name in given:
+        value = _parsed(flag, given[flag.name], flag.flag)
+    elif environment.get(flag.variable):
+        value = _parsed(flag, environment[flag.variable], flag.variable)
+    if flag.fallback and not value:
+        other = environment.get(flag.fallback)
+        value = _parsed(flag, other, flag.fallback) if other else None
+    return flag.default if value is None else value
+
+
+def _check(settings: Settings) -> None:
+    """Refuse what cannot be meant, or not together."""
+    path = settings.root_path
+    if path and not path.startswith(("/", "http://", "https://")):
         raise InvalidSetting(
             "--root-path needs a path like /photos, or https://example.org/photos."
         )
-    for proxy in values["trusted_proxies"]:
+    for proxy in settings.trusted_proxies:
         try:
             ipaddress.ip_network(proxy)
         except ValueError as error:
             raise InvalidSetting(
                 "--trusted-proxies needs addresses or networks like 127.0.0.1 or 10.0.0.0/8."
             ) from error
-    if values["auth"] and not all(values["auth"].partition(":")[::2]):
+    if settings.auth and not all(settings.auth.partition(":")[::2]):
         raise InvalidSetting("--auth needs the form USER:PASSWORD.")
-    if values["auth"] and values["users"]:
+    if settings.auth and settings.users:
         raise InvalidSetting("--auth and --users exclude each other.")
-    for name in ("weights_dir", "cache_dir"):
-        if values[name].exists() and not values[name].is_dir():
-            raise InvalidSetting(f"--{name.replace('_', '-')}: {values[name]} is no folder.")
-    if values["max_output_megapixels"] < values["max_megapixels"]:
+    for flag in FLAGS:
+        folder = getattr(settings, flag.name)
+        if isinstance(folder, Path) and folder.exists() and not folder.is_dir():
+            raise InvalidSetting(f"{flag.flag}: {folder} is no folder.")
+    if settings.max_output_megapixels < settings.max_megapixels:
         raise InvalidSetting(
             "--max-output-megapixels must be at least as large as --max-megapixels: "
             "a result is never smaller than its photo."
         )
-    return Settings(**values)
 
 
 def parse_settings(
@@ -260,13 +266,7 @@ def parse_settings(
         parser.error(error.sentence)
 
 
-def _port_of_gradio(environment: Mapping[str, str]) -> int:
-    port = next(flag for flag in FLAGS if flag.name == "port")
-    given = environment.get("GRADIO_SERVER_PORT") or "0"
-    return int(_number(port, given, "GRADIO_SERVER_PORT"))
-
-
-def _parsed(flag: Flag, value: Any, source: str) -> Any:
+def _parsed(flag: Option, value: Any, source: str) -> Any:
     if flag.kind is bool:
         return value if isinstance(value, bool) else _truth(value, source)
     if flag.choices:
@@ -274,7 +274,7 @@ def _parsed(flag: Flag, value: Any, source: str) -> Any:
             raise InvalidSetting(
                 f"{source} must be one of {', '.join(flag.choices)}, not {str(value)!r}."
             )
-        return str(value)
+        return flag.kind(str(value))
     if flag.kind is Path:
         try:
             return Path(value).expanduser().resolve()
@@ -296,7 +296,7 @@ def _truth(value: str, source: str) -> bool:
     raise InvalidSetting(f"{source} must be true or false, not {value!r}.")
 
 
-def _number(flag: Flag, value: Any, source: str) -> int | float:
+def _number(flag: Option, value: Any, source: str) -> int | float:
     kind = "a whole number" if flag.kind is int else "a number"
     try:
         number: int | float = flag.kind(value)

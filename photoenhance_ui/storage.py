@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from photoenhance_ui.replacing import replacing
+
 log = logging.getLogger(__name__)
 
 ENDED_MARK = "ended"
@@ -227,15 +229,13 @@ def write_zip(paths: Iterable[Path], target: Path) -> Path:
     Photos are compressed already, so they are stored as they are.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.{uuid.uuid4().hex}.part")
     names: set[str] = set()
-    try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-            for path in paths:
-                archive.write(path, unique_name(path.name, names))
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    with (
+        replacing(target) as part,
+        zipfile.ZipFile(part, "w", zipfile.ZIP_STORED, allowZip64=True) as archive,
+    ):
+        for path in paths:
+            archive.write(path, unique_name(path.name, names))
     return target
 
 

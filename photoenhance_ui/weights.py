@@ -10,14 +10,13 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from photoenhance_ui.catalogue import CATALOGUE, Role, WeightFile, default_downloads
+from photoenhance_ui.catalogue import CATALOGUE, Role, WeightFile, by_file, default_downloads
 from photoenhance_ui.errors import WeightsDamaged, WeightsError, WeightsUntrusted
-from photoenhance_ui.request import AUTO, RESAMPLE_ONLY
+from photoenhance_ui.request import AUTO, BUILTIN, RESAMPLE_ONLY
 from photoenhance_ui.settings import EMBEDDED_WEIGHTS_DIR, Settings
 
 log = logging.getLogger(__name__)
 
-BUILTIN = "builtin"
 BUILTIN_FILE = EMBEDDED_WEIGHTS_DIR / "builtin.safetensors"
 OWN_SUFFIXES = (".pth", ".safetensors")
 
@@ -69,7 +68,7 @@ def take_stock(settings: Settings) -> Inventory:
     if BUILTIN_FILE.is_file():
         inventory.installed[BUILTIN] = Installed(BUILTIN, BUILTIN_FILE)
     for path in sorted(settings.weights_dir.glob("[!.]*")):
-        known = _KNOWN_FILES.get(path.name)
+        known = by_file(path.name)
         try:
             found = look_at(path, settings, inventory.installed)
         except WeightsError as error:
@@ -88,7 +87,7 @@ def look_at(path: Path, settings: Settings, taken: Container[str] = ()) -> Insta
     ``taken`` are names that it cannot have. Raises WeightsError; what is no file is never opened,
     as a pipe would be waited for, and a device never ends.
     """
-    known = _KNOWN_FILES.get(path.name)
+    known = by_file(path.name)
     if known is None and path.suffix.lower() not in OWN_SUFFIXES:
         return None
     if not _is_file(path):
@@ -165,5 +164,4 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-_KNOWN_FILES = {file.file: file for file in CATALOGUE}
 _RESERVED_NAMES = {AUTO, RESAMPLE_ONLY, BUILTIN, *(file.name for file in CATALOGUE)}

@@ -112,7 +112,7 @@ def test_help_and_wrong_usage_wait_for_no_network_package(tmp_path: Path, words:
     )
     assert done.stdout.endswith(f"exit {0 if '--help' in words else 2}\nheavy []\n"), done.stdout
     if "--help" in words:
-        assert all(flag.option in done.stdout for flag in FLAGS)
+        assert all(flag.flag in done.stdout for flag in FLAGS)
 
 
 # The page itself

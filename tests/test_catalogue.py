@@ -18,9 +18,8 @@ from photoenhance_ui.catalogue import (
     default_downloads,
 )
 from photoenhance_ui.plan import CPU_UPSCALERS, GPU_UPSCALERS
-from photoenhance_ui.request import AUTO, PRESETS, RESAMPLE_ONLY
+from photoenhance_ui.request import AUTO, BUILTIN, PRESETS, RESAMPLE_ONLY
 from photoenhance_ui.settings import FACE_DETECTORS
-from photoenhance_ui.weights import BUILTIN
 
 SHARED_WEIGHTS = Path(__file__).resolve().parents[2] / "shared" / "data" / "weights"
 RANKINGS = ((FINDERS, Role.FINDER), (RESTORERS, Role.RESTORER), (PARSERS, Role.PARSER))

@@ -22,6 +22,7 @@ from photoenhance_ui.cli import main
 from photoenhance_ui.cli import models as models_command
 from photoenhance_ui.cli.inputs import Inputs, Job
 from photoenhance_ui.cli.parser import EXIT_CODES, make_parser
+from photoenhance_ui.codec import result_suffix
 from photoenhance_ui.events import Row
 from photoenhance_ui.request import OPTIONS, OutputFormat
 from photoenhance_ui.settings import FLAGS
@@ -43,6 +44,10 @@ def put(folder: Path, *names: str, size: tuple[int, int] = (8, 8)) -> Path:
 def inputs_of(output: Path, *given_paths: Path, **choices: object) -> Inputs:
     choices.setdefault("output_format", OutputFormat.SAME)
     return Inputs(list(given_paths), output, **choices)  # type: ignore[arg-type]
+
+
+def result_suffix_of(job: Job, output_format: OutputFormat) -> str:
+    return result_suffix(job.source, output_format) or job.source.suffix.lower()
 
 
 def results(jobs: Inputs | list[Job]) -> dict[str, str]:
@@ -151,7 +156,7 @@ def test_no_two_results_meet(
     files = [f"{folder}/{stem}{suffix}" for folder in range(folders) for stem, suffix in names]
     put(top, *files, size=(1, 1))
     inputs = inputs_of(top / "out", *(top / file for file in files), output_format=output_format)
-    written = [(job.place.stem + inputs._suffix(job.source)).casefold() for job in inputs]
+    written = [(job.place.stem + result_suffix_of(job, output_format)).casefold() for job in inputs]
     assert len(set(written)) == len(written) == len(files)
 
 
@@ -403,13 +408,13 @@ def test_help_and_wrong_usage_wait_for_no_network_package(words: list[str]) -> N
 def test_every_option_and_setting_is_a_flag() -> None:
     arguments = ["enhance", "photo.jpg", "--output", "out"]
     for option in OPTIONS:
-        flag = "--" + option.name.replace("_", "-")
-        arguments += [f"--no-{flag[2:]}"] if option.kind is bool else [flag, str(option.default)]
+        off = f"--no-{option.flag.removeprefix('--')}"
+        arguments += [off] if option.kind is bool else [option.flag, str(option.default)]
     given_options = vars(make_parser().parse_args(arguments))
     assert {option.name for option in OPTIONS} <= set(given_options)
     for flag_ in FLAGS:
         if not flag_.page_only and flag_.kind is not bool:
-            parsed = vars(make_parser().parse_args([*arguments[:4], flag_.option, "1"]))
+            parsed = vars(make_parser().parse_args([*arguments[:4], flag_.flag, "1"]))
             assert parsed[flag_.name] == "1"
 
 

@@ -27,8 +27,8 @@ from photoenhance_ui.geometry import Size, even_tiles_of
 from photoenhance_ui.networks.interfaces import FACE_PX, FoundFace, Work
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Metadata, Photo, Pixels, white_of
-from photoenhance_ui.plan import BUILTIN, Choice, EngineFacts, Plan, UpscalerFacts, make_plan
-from photoenhance_ui.request import RESAMPLE_ONLY, Faces, Request
+from photoenhance_ui.plan import Choice, EngineFacts, Plan, UpscalerFacts, make_plan
+from photoenhance_ui.request import BUILTIN, RESAMPLE_ONLY, Faces, Request
 from photoenhance_ui.settings import Settings
 from tests.conftest import skimage_photo
 

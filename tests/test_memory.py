@@ -27,14 +27,8 @@ from photoenhance_ui.memory import (
 )
 from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.photo import Photo
-from photoenhance_ui.plan import (
-    BUILTIN,
-    EngineFacts,
-    UpscalerFacts,
-    choose_networks,
-    make_plan,
-)
-from photoenhance_ui.request import RESAMPLE_ONLY, Faces, Request
+from photoenhance_ui.plan import EngineFacts, UpscalerFacts, choose_networks, make_plan
+from photoenhance_ui.request import BUILTIN, RESAMPLE_ONLY, Faces, Request
 from photoenhance_ui.settings import TILE_LADDER_PX, Settings
 from photoenhance_ui.storage import Workspace
 from tests.conftest import PhotoMaker, skimage_photo

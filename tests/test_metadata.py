@@ -12,8 +12,8 @@ from PIL import ExifTags, Image, ImageCms
 from photoenhance_ui import __version__
 from photoenhance_ui.geometry import Size
 from photoenhance_ui.metadata import (
-    JPEG_EXIF_LIMIT,
-    JPEG_XMP_LIMIT,
+    MAX_JPEG_EXIF_BYTES,
+    MAX_JPEG_XMP_BYTES,
     SOURCE_TYPE,
     Provenance,
     describing,
@@ -287,7 +287,7 @@ def test_a_makers_block_goes_where_exif_would_not_fit_a_jpeg() -> None:
     assert small[MAKER_NOTE] == bytes(1000)
     assert MAKER_NOTE not in large
     assert large[TAKEN] == "2020"
-    assert len(carried(70_000).tobytes()) < JPEG_EXIF_LIMIT
+    assert len(carried(70_000).tobytes()) < MAX_JPEG_EXIF_BYTES
 
 
 # The note
@@ -352,11 +352,11 @@ def test_what_is_no_packet_gives_way_to_a_fresh_one(xmp: bytes) -> None:
 @pytest.mark.parametrize("letter", ["x", "照"])
 def test_a_packet_with_the_note_still_fits_a_jpeg(letter: str) -> None:
     fitting = packet(letter * (60_000 // len(letter.encode())))
-    too_long = packet(letter * (JPEG_XMP_LIMIT // len(letter.encode())))
+    too_long = packet(letter * (MAX_JPEG_XMP_BYTES // len(letter.encode())))
     assert len(our_notes(with_note(fitting, NOTE))) == 1
     assert letter.encode() * 100 in with_note(fitting, NOTE)
     for xmp in (fitting, too_long):
-        assert len(with_note(xmp, NOTE)) < JPEG_XMP_LIMIT
+        assert len(with_note(xmp, NOTE)) < MAX_JPEG_XMP_BYTES
         opened(xmp=with_note(xmp, NOTE))
 
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from photoenhance_ui.codec import safe_name
-from photoenhance_ui.names import is_side_file, plain_name
+from photoenhance_ui.names import is_side_file, plain_name, safe_name
 
 MARKS = [
     chr(code) for code in (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))

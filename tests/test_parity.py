@@ -15,7 +15,8 @@ for package in ("basicsr", "realesrgan", "gfpgan"):
         pytest.skip(f"{package} cannot be installed from Python 3.13 on", allow_module_level=True)
 
 from benchmarks import reference, seeded_weights
-from benchmarks.parity import blend_border, psnr
+from benchmarks.parity import blend_border
+from photoenhance_ui.difference import psnr_db
 from photoenhance_ui.enhancer import Enhanced, blend
 from photoenhance_ui.faces import TEMPLATE, region_of, way_back
 from photoenhance_ui.networks.interfaces import FACE_PX, FoundFace
@@ -116,7 +117,7 @@ def expect_equal(pair: Pair) -> None:
     assert ours.shape == pair.theirs.shape
     assert ours.std() > 20, "random weights left no picture to compare"
     apart = np.abs(ours.astype(int) - pair.theirs).max(axis=2)
-    assert psnr(ours, pair.theirs) >= LEAST_PSNR_DB
+    assert psnr_db(ours, pair.theirs) >= LEAST_PSNR_DB
     assert apart[~blend_border(pair.result)].max() <= MOST_LEVELS_OFF
     for face in pair.result.faces:
         region = region_of(way_back(face.matrix, pair.plan.scale), pair.plan.output)

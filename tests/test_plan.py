@@ -1,5 +1,5 @@
 import pickle
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ from photoenhance_ui.plan import (
     operations,
     tile_px_for,
 )
-from photoenhance_ui.request import AUTO, RESAMPLE_ONLY, Faces, Precision, Request
+from photoenhance_ui.request import AUTO, OPTIONS, RESAMPLE_ONLY, Faces, Precision, Request
 
 GENERAL, WDN = "realesr-general-x4v3", "realesr-general-wdn-x4v3"
 X2, X4 = "RealESRGAN_x2plus", "RealESRGAN_x4plus"
@@ -41,7 +41,7 @@ FACTS = EngineFacts(
 )
 SOURCE = Size(300, 200)
 
-FILE_ONLY = {"output_format", "quality", "keep_metadata"}
+FILE_ONLY: dict[str, Any] = {"output_format": "png", "quality": 50, "keep_metadata": False}
 """What changes the written file and not the plan."""
 OTHER_VALUES: dict[str, Any] = {
     "scale": 3.0,
@@ -60,7 +60,7 @@ def plan_of(
     return make_plan(source, request, choice, facts, runs_fast=runs_fast)
 
 
-@pytest.mark.parametrize("name", [f.name for f in fields(Request) if f.name not in FILE_ONLY])
+@pytest.mark.parametrize("name", [o.name for o in OPTIONS if o.name not in FILE_ONLY])
 def test_each_field_of_the_request_changes_the_plan(name: str) -> None:
     request = Request(upscaler=GENERAL)
     changed = replace(request, **{name: OTHER_VALUES[name]})
@@ -69,8 +69,9 @@ def test_each_field_of_the_request_changes_the_plan(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(FILE_ONLY))
 def test_what_concerns_the_file_alone_leaves_the_plan(name: str) -> None:
-    other = {"output_format": "png", "quality": 50, "keep_metadata": False}[name]
-    assert plan_of(replace(Request(), **{name: other})) == plan_of(Request())
+    changed = Request.from_options({name: FILE_ONLY[name]})
+    assert changed != Request()
+    assert plan_of(changed) == plan_of(Request())
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,7 @@ def test_there_is_a_line_for_each_kind_of_machine() -> None:
 
 
 def page_or_command_line_takes(words: list[str]) -> bool:
-    known = {flag.option for flag in FLAGS}
+    known = {flag.flag for flag in FLAGS}
     if words[0] in known:
         return len(words) == 1 or bool(parse_settings(words, {}))
     enhance = ["enhance", "photo.jpg", "--output", "better"]

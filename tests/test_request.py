@@ -8,16 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from photoenhance_ui.errors import InvalidOption
+from photoenhance_ui.options import Option
 from photoenhance_ui.request import (
     AUTO,
     OPTIONS,
     PRESETS,
     RESAMPLE_ONLY,
+    SAVING_OPTIONS,
     Faces,
-    Option,
     OutputFormat,
     Precision,
     Request,
+    Saving,
     preset_options,
 )
 
@@ -37,8 +39,23 @@ anything = (
 
 
 def test_each_field_has_its_option_with_the_same_default() -> None:
-    assert [option.name for option in OPTIONS] == [field.name for field in fields(Request)]
-    assert Request(**{option.name: option.default for option in OPTIONS}) == Request()
+    own = [field.name for field in fields(Request) if field.name != "saving"]
+    saving = [field.name for field in fields(Saving)]
+    assert [option.name for option in OPTIONS] == own + saving
+    assert [option.name for option in SAVING_OPTIONS] == saving
+    defaults = {option.name: option.default for option in OPTIONS}
+    assert Request.from_options(defaults) == Request()
+    assert Request().as_options() == defaults
+
+
+def test_the_doors_see_one_flat_mapping() -> None:
+    options = {"scale": 3.0, "output_format": "webp", "quality": 80}
+    request = Request.from_options(options)
+    assert request == Request(scale=3.0, saving=Saving(OutputFormat.WEBP, 80))
+    assert request.as_options() == Request().as_options() | options
+    assert Request.from_options(request.as_options()) == request
+    with pytest.raises(InvalidOption, match="no option named 'saving'"):
+        Request.from_options({"saving": {}})
 
 
 @every_option
@@ -53,7 +70,7 @@ def test_the_words_of_scripts_are_taken() -> None:
     )
     assert request.faces is Faces.LARGEST
     assert request.precision is Precision.EXACT
-    assert request.output_format is OutputFormat.WEBP
+    assert request.saving.output_format is OutputFormat.WEBP
     assert type(request.scale) is float
 
 
@@ -67,22 +84,22 @@ def test_the_words_are_exactly_those_promised() -> None:
 @every_number
 def test_both_ends_of_a_range_are_allowed(option: Option) -> None:
     for value in (option.lowest, option.highest):
-        assert getattr(Request(**{option.name: value}), option.name) == value
+        assert Request.from_options({option.name: value}).as_options()[option.name] == value
 
 
 @every_number
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 10**400, -1, True])
 def test_numbers_out_of_range_are_refused(option: Option, value: float) -> None:
     with pytest.raises(InvalidOption) as refused:
-        Request(**{option.name: value})
+        Request.from_options({option.name: value})
     assert option.name in refused.value.sentence
     assert f"{option.highest:g}" in refused.value.sentence
 
 
 def test_a_fraction_is_no_quality() -> None:
-    assert Request(quality=90.0).quality == 90  # type: ignore[arg-type]
+    assert Saving(quality=90.0).quality == 90  # type: ignore[arg-type]
     with pytest.raises(InvalidOption, match="whole number"):
-        Request(quality=90.5)  # type: ignore[arg-type]
+        Saving(quality=90.5)  # type: ignore[arg-type]
 
 
 @given(option=st.sampled_from(OPTIONS), value=anything)
@@ -92,7 +109,7 @@ def test_any_value_is_either_taken_or_refused_with_a_sentence(option: Option, va
     except InvalidOption as refused:
         assert option.name in refused.sentence
         return
-    kept = getattr(request, option.name)
+    kept = request.as_options()[option.name]
     assert isinstance(kept, option.kind)
     if option.lowest is not None and option.highest is not None:
         assert option.lowest <= kept <= option.highest

@@ -1,4 +1,4 @@
-"""What is made of a finished photo later: faces blended anew, other formats, the departure."""
+"""What is made of a finished photo later: faces blended anew, other formats, the difference."""
 
 import asyncio
 import errno
@@ -16,7 +16,7 @@ from photoenhance_ui.errors import DiskFull, InvalidOption, PhotoMissing
 from photoenhance_ui.events import State
 from photoenhance_ui.geometry import Region
 from photoenhance_ui.kept import KeptParts
-from photoenhance_ui.request import OutputFormat, Request
+from photoenhance_ui.request import OutputFormat, Request, Saving
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.storage import BatchFolder, Workspace
 from tests.conftest import PhotoMaker
@@ -124,10 +124,10 @@ def test_strengths_that_cannot_be_are_refused_and_change_nothing(
 def test_only_the_last_two_versions_are_there(begin: Begin, photo_file: PhotoMaker) -> None:
     batch = begin()
     photo_id = finished(batch, photo_file("astronaut", 120))
-    versions, maps = [output(batch, photo_id)], [batch.departure(photo_id)]
+    versions, maps = [output(batch, photo_id)], [batch.difference(photo_id)]
     for strength in (0.1, 0.2, 0.3):
         versions.append(Path(batch.blend_again(photo_id, [strength] * 2).output or ""))
-        maps.append(batch.departure(photo_id))
+        maps.append(batch.difference(photo_id))
     for paths in (versions, maps):
         assert [path.exists() for path in paths] == [False, False, True, True]
     assert {len(path.parts) for path in versions[1:]} == {len(versions[0].parts) + 1}
@@ -155,9 +155,9 @@ def test_what_went_with_its_batch_is_told(
     with pytest.raises(PhotoMissing):
         batch.blend_again(photo_id, [1, 1])
     with pytest.raises(PhotoMissing):
-        batch.saved_as(photo_id, OutputFormat.PNG, 95, True)
+        batch.saved_as(photo_id, Saving(OutputFormat.PNG))
     with pytest.raises(PhotoMissing):
-        batch.departure(photo_id)
+        batch.difference(photo_id)
 
 
 def test_a_full_disk_is_told_in_a_sentence_and_changes_nothing(
@@ -176,11 +176,11 @@ def test_a_full_disk_is_told_in_a_sentence_and_changes_nothing(
     with pytest.raises(DiskFull):
         batch.blend_again(photo_id, [1, 1])
     with pytest.raises(DiskFull):
-        batch.departure(photo_id)
+        batch.difference(photo_id)
     assert batch.row(photo_id) == row
     assert sorted(output(batch, photo_id).parent.iterdir()) == here
     with pytest.raises(DiskFull):
-        batch.saved_as(photo_id, OutputFormat.TIFF, 95, True)
+        batch.saved_as(photo_id, Saving(OutputFormat.TIFF))
 
 
 def test_a_photo_that_is_not_finished_has_nothing(
@@ -192,30 +192,30 @@ def test_a_photo_that_is_not_finished_has_nothing(
     with pytest.raises(PhotoMissing, match="not finished"):
         batch.blend_again(photo_id, [1, 1])
     with pytest.raises(PhotoMissing, match="not finished"):
-        batch.departure(photo_id)
+        batch.difference(photo_id)
 
 
 # Other formats
 
 
 def test_another_format_holds_the_lossless_pixels(begin: Begin, photo_file: PhotoMaker) -> None:
-    lossy, lossless = begin(), begin(replace(WISH, output_format=OutputFormat.PNG))
+    lossy, lossless = begin(), begin(replace(WISH, saving=Saving(output_format=OutputFormat.PNG)))
     path = photo_file("astronaut", 120, "a.jpg")
     one, other = finished(lossy, path), finished(lossless, path)
-    saved = lossy.saved_as(one, OutputFormat.PNG, 95, True)
+    saved = lossy.saved_as(one, Saving(OutputFormat.PNG))
     assert saved.name == "a_enhanced.png"
     assert (pixels(saved) == pixels(output(lossless, other))).all()
     assert (pixels(saved) != pixels(output(lossy, one))).any()
-    jpeg = lossless.saved_as(other, OutputFormat.JPEG, 95, True)
+    jpeg = lossless.saved_as(other, Saving(OutputFormat.JPEG))
     assert jpeg.read_bytes() == output(lossy, one).read_bytes()
 
 
 def test_it_follows_the_faces(begin: Begin, photo_file: PhotoMaker) -> None:
-    batch = begin(replace(WISH, output_format=OutputFormat.PNG))
+    batch = begin(replace(WISH, saving=Saving(output_format=OutputFormat.PNG)))
     photo_id = finished(batch, photo_file("astronaut", 120))
-    before = batch.saved_as(photo_id, OutputFormat.TIFF, 95, True)
+    before = batch.saved_as(photo_id, Saving(OutputFormat.TIFF))
     batch.blend_again(photo_id, [0, 0])
-    after = batch.saved_as(photo_id, OutputFormat.TIFF, 95, True)
+    after = batch.saved_as(photo_id, Saving(OutputFormat.TIFF))
     assert (pixels(before) != pixels(after)).any()
     assert (pixels(after) == pixels(output(batch, photo_id))).all()
 
@@ -225,14 +225,17 @@ def test_it_is_written_once_and_what_was_asked_for_first_is_there_already(
 ) -> None:
     batch = begin()
     photo_id = finished(batch, photo_file("astronaut", 120, "a.jpg"))
-    assert batch.saved_as(photo_id, OutputFormat.SAME, 95, True) == output(batch, photo_id)
+    assert batch.saved_as(photo_id, Saving(OutputFormat.SAME)) == output(batch, photo_id)
     wishes = [
-        (kind, q, keep) for kind in ("jpeg", "png") for q in (50, 95) for keep in (True, False)
+        Saving(kind, q, keep)
+        for kind in (OutputFormat.JPEG, OutputFormat.PNG)
+        for q in (50, 95)
+        for keep in (True, False)
     ]
-    saved = [batch.saved_as(photo_id, OutputFormat(k), q, keep) for k, q, keep in wishes]
+    saved = [batch.saved_as(photo_id, saving) for saving in wishes]
     assert len(set(saved)) == len(wishes)
     times = [path.stat().st_mtime_ns for path in saved]
-    again = [batch.saved_as(photo_id, OutputFormat(k), q, keep) for k, q, keep in wishes]
+    again = [batch.saved_as(photo_id, saving) for saving in wishes]
     assert again == saved
     assert [path.stat().st_mtime_ns for path in again] == times
     assert saved[0].stat().st_size < saved[2].stat().st_size  # quality 50 and 95
@@ -244,9 +247,9 @@ def test_metadata_stays_or_goes(begin: Begin, tmp_path: Path, photo_file: PhotoM
         exif = image.getexif()
         exif[0x010F] = "A Maker"
         image.convert("RGB").save(path, exif=exif)
-    batch = begin(replace(WISH, keep_metadata=False))
+    batch = begin(replace(WISH, saving=Saving(keep_metadata=False)))
     photo_id = finished(batch, path)
-    kept = batch.saved_as(photo_id, OutputFormat.SAME, 95, True)
+    kept = batch.saved_as(photo_id, Saving(OutputFormat.SAME))
     for file, maker in ((kept, "A Maker"), (output(batch, photo_id), None)):
         with Image.open(file) as image:
             assert image.getexif().get(0x010F) == maker
@@ -257,23 +260,23 @@ def test_without_kept_parts_the_written_result_is_saved_anew(
 ) -> None:
     batch = begin(keeps=False)
     photo_id = finished(batch, photo_file("astronaut", 120, "a.jpg"))
-    saved = batch.saved_as(photo_id, OutputFormat.PNG, 95, True)
+    saved = batch.saved_as(photo_id, Saving(OutputFormat.PNG))
     assert (pixels(saved) == pixels(output(batch, photo_id))).all()
 
 
-# Departure
+# Difference
 
 
-def test_the_departure_has_the_originals_size_and_follows_the_faces(
+def test_the_difference_has_the_originals_size_and_follows_the_faces(
     begin: Begin, photo_file: PhotoMaker
 ) -> None:
     batch = begin(replace(WISH, scale=4))  # of which averaging gives back the original
     photo_id = finished(batch, photo_file("astronaut", 120, "a_enhanced.png"))
-    with_faces = batch.departure(photo_id)
-    assert with_faces.name == "a_departure.png"
-    assert batch.departure(photo_id) == with_faces
+    with_faces = batch.difference(photo_id)
+    assert with_faces.name == "a_difference.png"
+    assert batch.difference(photo_id) == with_faces
     batch.blend_again(photo_id, [0, 0])
-    without = batch.departure(photo_id)
+    without = batch.difference(photo_id)
     assert without != with_faces
     assert pixels(without).shape == (120, 120, 3)
     assert np.ptp(pixels(without), axis=2).max() == 0

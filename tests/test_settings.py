@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from photoenhance_ui.errors import InvalidSetting
+from photoenhance_ui.options import Option
 from photoenhance_ui.settings import (
     EMBEDDED_WEIGHTS_DIR,
     FLAGS,
-    Flag,
     Settings,
     add_flags,
     parse_settings,
@@ -25,7 +25,7 @@ OTHER_VALUES = {
 }  # fmt: skip
 
 
-def other_value(flag: Flag) -> str:
+def other_value(flag: Option) -> str:
     """A value that the flag may have and that is not its default, as a person would type it."""
     if flag.kind is bool:
         return str(not flag.default).lower()
@@ -45,7 +45,7 @@ def test_the_defaults_of_flags_and_fields_are_the_same() -> None:
 
 
 @every_flag
-def test_defaults_are_allowed_and_of_their_kind(flag: Flag) -> None:
+def test_defaults_are_allowed_and_of_their_kind(flag: Option) -> None:
     assert isinstance(flag.default, flag.kind)
     assert not flag.choices or flag.default in flag.choices
     assert flag.lowest is None or flag.lowest <= flag.default
@@ -53,7 +53,7 @@ def test_defaults_are_allowed_and_of_their_kind(flag: Flag) -> None:
 
 
 @every_flag
-def test_each_flag_has_a_variable(flag: Flag) -> None:
+def test_each_flag_has_a_variable(flag: Option) -> None:
     value = getattr(settings_from({}, {flag.variable: other_value(flag)}), flag.name)
     assert value != getattr(Settings(), flag.name)
     assert isinstance(value, flag.kind)
@@ -61,10 +61,10 @@ def test_each_flag_has_a_variable(flag: Flag) -> None:
 
 
 @every_flag
-def test_each_flag_wins_over_its_variable(flag: Flag) -> None:
-    given = [flag.option] if flag.kind is bool else [flag.option, other_value(flag)]
+def test_each_flag_wins_over_its_variable(flag: Option) -> None:
+    given = [flag.flag] if flag.kind is bool else [flag.flag, other_value(flag)]
     if flag.kind is bool and flag.default:
-        given = [flag.option.replace("--", "--no-")]
+        given = [flag.flag.replace("--", "--no-")]
     variable = {flag.variable: str(flag.default).lower()}
     from_flag = parse_settings(given, variable)
     assert from_flag == settings_from({}, {flag.variable: other_value(flag)})
@@ -72,7 +72,7 @@ def test_each_flag_wins_over_its_variable(flag: Flag) -> None:
 
 
 @every_flag
-def test_an_empty_variable_is_as_none(flag: Flag) -> None:
+def test_an_empty_variable_is_as_none(flag: Option) -> None:
     assert settings_from({}, {flag.variable: ""}) == Settings()
 
 
@@ -166,11 +166,24 @@ def test_limits_are_counted_in_bytes_and_pixels() -> None:
     assert settings.max_output_pixels == 4_000_000
 
 
+class Noting(argparse.ArgumentParser):
+    """A parser that notes what it is given."""
+
+    def __init__(self) -> None:
+        self.noted: dict[str, argparse.Action] = {}
+        super().__init__(add_help=False)
+
+    def add_argument(self, *flags: Any, **kind: Any) -> argparse.Action:
+        action = super().add_argument(*flags, **kind)
+        self.noted[action.dest] = action
+        return action
+
+
 def options_of(*, page: bool) -> dict[str, argparse.Action]:
-    parser = argparse.ArgumentParser(add_help=False)
+    parser = Noting()
     add_flags(parser, page=page)
     assert parser.format_help()
-    return {action.dest: action for action in parser._actions}
+    return parser.noted
 
 
 def test_the_command_line_has_all_but_the_flags_of_the_page() -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from photoenhance_ui import weights
-from photoenhance_ui.catalogue import WeightFile, by_name, default_downloads
+from photoenhance_ui.catalogue import WeightFile, by_file, by_name, default_downloads
 from photoenhance_ui.errors import WeightsDamaged, WeightsError, WeightsUntrusted
+from photoenhance_ui.request import BUILTIN
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.weights import BUILTIN, Inventory, files_to_fetch, take_stock
+from photoenhance_ui.weights import Inventory, files_to_fetch, take_stock
 
 YUNET = by_name("face_detection_yunet_2023mar")
 WHOLE = b"the published bytes"
@@ -25,7 +26,8 @@ def folder(settings: Settings) -> Path:
 def short_yunet(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the published file of that name were WHOLE: the real one is not in the repository."""
     file = replace(YUNET, bytes=len(WHOLE), sha256=hashlib.sha256(WHOLE).hexdigest())
-    monkeypatch.setitem(weights._KNOWN_FILES, YUNET.file, file)
+    known = {YUNET.file: file}
+    monkeypatch.setattr(weights, "by_file", lambda name: known.get(name) or by_file(name))
 
 
 def found_besides_builtin(settings: Settings) -> set[str]:

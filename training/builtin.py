@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from photoenhance_ui.replacing import replacing
 from training.config import Architecture, Config
 from training.degrade import degrade
 from training.export import CHECKPOINT, CURVE, history, recipe_commit, write_pair
@@ -149,9 +150,8 @@ class Run:
 
     def save(self) -> None:
         """Write the checkpoint; whole or not at all."""
-        part = self.state / (CHECKPOINT + ".part")
-        torch.save(self.content(), part)
-        part.replace(self.state / CHECKPOINT)
+        with replacing(self.state / CHECKPOINT) as part:
+            torch.save(self.content(), part)
 
     def resume(self, raw: Path | None) -> None:
         """Go on from the checkpoint, or from raw weights with a fresh optimizer."""

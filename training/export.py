@@ -18,6 +18,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from photoenhance_ui.replacing import replacing
 from training.config import Config
 
 CURVE = "curve.csv"
@@ -90,10 +91,9 @@ def _write(target: Path, weights: Mapping[str, Tensor], described: dict[str, str
     """fp16 safetensors; whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
     half = {name: value.detach().cpu().half().contiguous() for name, value in weights.items()}
-    part = target.with_name(target.name + ".part")
-    save_file(half, part, metadata=described)
-    part.chmod(0o644)  # safetensors writes for the owner alone; the app may run as another user
-    part.replace(target)
+    with replacing(target) as part:
+        save_file(half, part, metadata=described)
+        part.chmod(0o644)  # safetensors writes for the owner alone; the app may run as another user
 
 
 def main(arguments: list[str] | None = None) -> None:

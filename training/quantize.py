@@ -22,7 +22,8 @@ from photoenhance_ui.networks.on_openvino.quantization import (
     KeptQuantized,
     write_quantized,
 )
-from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
+from photoenhance_ui.request import BUILTIN
+from photoenhance_ui.weights import BUILTIN_FILE, Installed
 
 
 def quantize(weights: Path) -> Path:

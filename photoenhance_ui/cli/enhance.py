@@ -34,7 +34,7 @@ def enhance(given: argparse.Namespace, settings: Settings) -> int:
     """Enhance what was given; the exit code says whether all, some or none could be done."""
     request = _request(given, ())
     inputs = Inputs(
-        given.inputs, given.output, request.output_format, given.recursive, given.resume
+        given.inputs, given.output, request.saving.output_format, given.recursive, given.resume
     )
     if inputs.nothing_is_there:
         return _refuse(f"There is no file or folder {given.inputs[0]}.")

@@ -10,6 +10,7 @@ from photoenhance_ui import downloads, weights
 from photoenhance_ui.catalogue import CATALOGUE, WeightFile, by_name, default_downloads
 from photoenhance_ui.cli.parser import ALL_DONE, NOTHING_STARTED, SOME_FAILED
 from photoenhance_ui.errors import DiskFull, InvalidOption, PhotoEnhanceError, WeightsError
+from photoenhance_ui.request import BUILTIN
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.weights import Installed
 
@@ -36,7 +37,7 @@ def show_list(settings: Settings) -> int:
     ]  # fmt: skip
     rows += [
         (found.name, "upscaler", f"{found.path.stat().st_size / 1e6:.1f}", "here",
-         "MIT" if found.name == weights.BUILTIN else "your own", found.path.name)
+         "MIT" if found.name == BUILTIN else "your own", found.path.name)
         for found in own
     ]  # fmt: skip
     _print_table(("NAME", "ROLE", "MB", "STATE", "LICENCE", "PURPOSE"), rows)
@@ -75,7 +76,7 @@ def verify(settings: Settings) -> int:
 def _unusable(
     installed: Mapping[str, Installed], settings: Settings
 ) -> dict[str, PhotoEnhanceError]:
-    """Of a person's own networks those that do not load, and why: it is tried."""
+    """Try a person's own networks; gives those that do not load, and why."""
     from photoenhance_ui.networks.resident import Networks
 
     networks = Networks({}, settings)

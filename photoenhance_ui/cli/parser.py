@@ -7,7 +7,8 @@ import argparse
 from pathlib import Path
 
 from photoenhance_ui import __version__
-from photoenhance_ui.request import OPTIONS, PRESETS, Option
+from photoenhance_ui.options import Option
+from photoenhance_ui.request import OPTIONS, PRESETS
 from photoenhance_ui.settings import FLAGS, add_flags
 
 ALL_DONE = 0
@@ -87,22 +88,21 @@ def _add_enhance(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _add_option(group: "argparse._ArgumentGroup", option: Option) -> None:
-    flag = "--" + option.name.replace("_", "-")
     meaning = option.meaning.replace("%", "%%")
     default = f" (default: {option.default})"
     if option.kind is bool:
         group.add_argument(
-            flag,
+            option.flag,
             action=argparse.BooleanOptionalAction,
             default=argparse.SUPPRESS,
             help=meaning + default,
         )
         return
     group.add_argument(
-        flag,
+        option.flag,
         type=option.kind if option.kind in (int, float) else str,
         choices=[str(choice) for choice in option.choices] or None,
-        metavar=None if option.choices else option.name.rsplit("_", 1)[-1].upper(),
+        metavar=None if option.choices else option.metavar,
         default=argparse.SUPPRESS,
         help=meaning + default,
     )

@@ -8,7 +8,7 @@ from photoenhance_ui.cli.parser import ALL_DONE
 from photoenhance_ui.errors import InvalidOption
 from photoenhance_ui.users import hash_of_key, hash_of_password, new_key
 
-LEAST_CHARACTERS = 8
+MIN_CHARACTERS = 8
 
 
 def users(given: argparse.Namespace) -> int:
@@ -24,8 +24,8 @@ def _password() -> str:
     password = getpass.getpass("Password: ") if sys.stdin.isatty() else input()
     if sys.stdin.isatty() and getpass.getpass("The same again: ") != password:
         raise InvalidOption("These were two different passwords.")
-    if len(password) < LEAST_CHARACTERS:
-        raise InvalidOption(f"A password needs at least {LEAST_CHARACTERS} characters.")
+    if len(password) < MIN_CHARACTERS:
+        raise InvalidOption(f"A password needs at least {MIN_CHARACTERS} characters.")
     return hash_of_password(password)
 
 

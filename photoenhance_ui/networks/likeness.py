@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from photoenhance_ui.difference import psnr_db
 from photoenhance_ui.errors import NetworkFailed
 from photoenhance_ui.faces import soft_mask
 from photoenhance_ui.networks.interfaces import FACE_PX, FaceParser, FaceRestorer, Upscaler
@@ -58,7 +59,8 @@ def likeness_to_db(
     """As above, with what the exact one gave for these pictures."""
     try:
         values = [
-            _psnr(one, fast(picture[None])) for one, picture in zip(expected, pictures, strict=True)
+            psnr_db(one, fast(picture[None]))
+            for one, picture in zip(expected, pictures, strict=True)
         ]
     except NetworkFailed:
         return 0.0, 0.0
@@ -120,7 +122,7 @@ def parsers_likeness_db(exact: FaceParser, fast: FaceParser) -> float:
 
 def likenesses_db(some: Sequence[Picture], others: Sequence[Picture]) -> list[float]:
     """PSNR in dB of each pair."""
-    return [_psnr(one, other) for one, other in zip(some, others, strict=True)]
+    return [psnr_db(one, other) for one, other in zip(some, others, strict=True)]
 
 
 def blends(parser: FaceParser) -> list[Picture]:
@@ -144,8 +146,3 @@ def faces() -> list[Picture]:
     packed = cv2.imencode(".jpg", gray, [cv2.IMWRITE_JPEG_QUALITY, 40])[1]
     soft = cv2.GaussianBlur(face, (0, 0), 6.0)
     return [face, noisy, np.asarray(cv2.imdecode(packed, 1), np.uint8), np.asarray(soft, np.uint8)]
-
-
-def _psnr(one: Pixels, other: Pixels) -> float:
-    error = float(np.mean((one.astype(np.float64) - other) ** 2))
-    return min(99.0, float(10 * np.log10(255**2 / error))) if error else 99.0

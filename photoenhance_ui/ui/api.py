@@ -4,9 +4,10 @@ Translates to a Batch and back, over the same stream as the page; holds no logic
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+import inspect
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, TypeVar
 
 import gradio as gr
 from gradio.components.api_component import Api
@@ -15,39 +16,60 @@ from gradio.events import api
 from photoenhance_ui.batch import Batch
 from photoenhance_ui.errors import InvalidOption, TooManyCalls, TooMuchAtOnce
 from photoenhance_ui.events import Row
-from photoenhance_ui.request import OPTIONS, Option, Request
+from photoenhance_ui.options import Option
+from photoenhance_ui.request import OPTIONS, Request
 from photoenhance_ui.ui.answers import Whole
 from photoenhance_ui.ui.service import Service
 from photoenhance_ui.ui.texts import ENGLISH
 from photoenhance_ui.ui.uploads import paths_of, photo_input, photos_input
 
 Report = list[dict[str, Any]]
+_Handler = TypeVar("_Handler", bound=Callable[..., Any])
 COMPUTES = "enhance"
 """The queue of every event that computes; the others never wait behind it."""
 
 
+def _takes(first: str, kind: Any) -> Callable[[_Handler], _Handler]:
+    """Tell Gradio a handler's parameters: what is enhanced, every option, and the request.
+
+    Gradio hands inputs over by position; the names, which are promised to scripts, it reads from
+    the signature.
+    """
+    kinds = {option.name: str if option.choices else option.kind for option in OPTIONS}
+    hints = {first: kind, **kinds, "request": gr.Request}
+
+    def told(handler: _Handler) -> _Handler:
+        here = inspect.signature(handler)
+        by_position = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        handler.__signature__ = here.replace(  # type: ignore[attr-defined]
+            parameters=[
+                here.parameters["self"],
+                *(inspect.Parameter(name, by_position, annotation=hints[name]) for name in hints),
+            ]
+        )
+        handler.__annotations__ |= hints
+        return handler
+
+    return told
+
+
+def _read(inputs: Sequence[Any]) -> tuple[Any, Request, gr.Request]:
+    """What was given, what is wished for, and who asks."""
+    given, *values, request = inputs
+    names = [option.name for option in OPTIONS]
+    return given, request_from(dict(zip(names, values, strict=True))), request
+
+
 class Endpoints:
-    """The handlers of the four endpoints. Parameter names are promised to scripts."""
+    """The handlers of the four endpoints."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
 
-    async def enhance(  # noqa: PLR0917 - Gradio hands the inputs over by position
-        self,
-        photos: list[str] | None,
-        scale: float,
-        upscaler: str,
-        faces: str,
-        face_strength: float,
-        denoise: float,
-        precision: str,
-        output_format: str,
-        quality: int,
-        keep_metadata: bool,
-        request: gr.Request,
-    ) -> AsyncIterator[tuple[list[str], Report]]:
+    @_takes("photos", list[str] | None)
+    async def enhance(self, *inputs: Any) -> AsyncIterator[tuple[list[str], Report]]:
         """Enhance photos; yields each one as it is finished or failed, and all at the end."""
-        wish = _wish(locals())
+        photos, wish, request = _read(inputs)
         batch = await self._filled(photos, wish, request)
         places = {photo_id: place for place, photo_id in enumerate(batch.ids)}
         with self._service.streams.reading(request.session_hash, batch):
@@ -57,22 +79,10 @@ class Endpoints:
                         yield told([(places[change.photo_id], change.row)])
         yield Whole(*told(list(enumerate(batch.rows))))
 
-    async def enhance_one(  # noqa: PLR0917 - as above
-        self,
-        photo: str | None,
-        scale: float,
-        upscaler: str,
-        faces: str,
-        face_strength: float,
-        denoise: float,
-        precision: str,
-        output_format: str,
-        quality: int,
-        keep_metadata: bool,
-        request: gr.Request,
-    ) -> tuple[str | None, dict[str, Any]]:
+    @_takes("photo", str | None)
+    async def enhance_one(self, *inputs: Any) -> tuple[str | None, dict[str, Any]]:
         """Enhance one photo: its file, or none where it failed, and its row of the report."""
-        wish = _wish(locals())
+        photo, wish, request = _read(inputs)
         if photo is None:
             raise gr.Error(ENGLISH("no_photo"), print_exception=False)
         batch = await self._filled([photo], wish, request)
@@ -128,10 +138,6 @@ def request_from(options: Mapping[str, Any]) -> Request:
         return Request.from_options(options)
     except InvalidOption as error:
         raise gr.Error(error.sentence, print_exception=False) from error
-
-
-def _wish(arguments: Mapping[str, Any]) -> Request:
-    return request_from({option.name: arguments[option.name] for option in OPTIONS})
 
 
 def build_api(service: Service) -> None:

@@ -1,10 +1,10 @@
 """Photos that every machine has, for a first look."""
 
-import uuid
 from pathlib import Path
 
 from PIL import Image
 
+from photoenhance_ui.replacing import replacing
 from photoenhance_ui.sample_photos import sample_photo
 
 EXAMPLES = ("astronaut", "coffee", "chelsea", "rocket")
@@ -20,7 +20,6 @@ def written_examples(folder: Path) -> dict[str, Path]:
         if not path.exists():
             image = Image.fromarray(sample_photo(name))
             image.thumbnail((LONGEST_PX, LONGEST_PX), Image.Resampling.BOX)
-            part = path.with_suffix(f".{uuid.uuid4().hex}.part")
-            image.save(part, "JPEG", quality=QUALITY)
-            part.replace(path)
+            with replacing(path) as part:
+                image.save(part, "JPEG", quality=QUALITY)
     return paths

@@ -3,11 +3,11 @@
 import os
 import shutil
 import threading
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
 from photoenhance_ui.networks.trial import UNKNOWN, problem_of
+from photoenhance_ui.replacing import replacing
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.ui.door import is_local
 from photoenhance_ui.ui.hosts import Address, is_loopback
@@ -62,14 +62,9 @@ def take_network(service: Service, file: Path, say: Texts) -> str:
 
 
 def _put_to_use(service: Service, file: Path, target: Path, say: Texts) -> None:
-    folder = target.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".{uuid.uuid4().hex}.part"
-    try:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(target) as part:
         shutil.copyfile(file, part)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
     service.engine.networks_arrived()
     problem = _problem_of(service, target, say)
     if problem is not None:

@@ -5,8 +5,9 @@ from typing import Any
 
 import gradio as gr
 
-from photoenhance_ui.plan import BUILTIN, EngineFacts
-from photoenhance_ui.request import AUTO, RESAMPLE_ONLY, Option
+from photoenhance_ui.options import Option
+from photoenhance_ui.plan import EngineFacts
+from photoenhance_ui.request import AUTO, BUILTIN, RESAMPLE_ONLY
 from photoenhance_ui.ui.labels import Labels
 from photoenhance_ui.ui.texts import Texts
 
@@ -55,8 +56,14 @@ def upscaler_choices(facts: EngineFacts, say: Texts) -> Choices:
 
 
 def _choices(option: Option, say: Texts) -> Choices:
-    return [(say(f"choice.{choice}"), str(choice)) for choice in option.choices]
+    texts = say.table
+    return [(texts.get(f"choice.{choice}", str(choice)), str(choice)) for choice in option.choices]
 
 
 def _labels(option: Option, say: Texts) -> dict[str, Any]:
-    return {"label": say(f"option.{option.name}"), "info": say(f"option.{option.name}.meaning")}
+    """Its name and meaning on the page; of an option without texts there, its own."""
+    key, named = f"option.{option.name}", option.name.replace("_", " ").capitalize()
+    return {
+        "label": say.table.get(key, named),
+        "info": say.table.get(f"{key}.meaning", option.meaning),
+    }

@@ -15,7 +15,8 @@ from photoenhance_ui.catalogue import CATALOGUE
 from photoenhance_ui.errors import PhotoEnhanceError, TooManyCalls, TooMuchAtOnce
 from photoenhance_ui.events import State
 from photoenhance_ui.names import is_side_file, plain_name
-from photoenhance_ui.request import OPTIONS, OutputFormat, Request, preset_options
+from photoenhance_ui.options import flat
+from photoenhance_ui.request import OPTIONS, SAVING_OPTIONS, Request, preset_options
 from photoenhance_ui.ui.api import address_of, request_from
 from photoenhance_ui.ui.closeup import closeup
 from photoenhance_ui.ui.examples import written_examples
@@ -42,7 +43,8 @@ GLIMPSE_S = 0.5  # cards change at most twice a second
 THUMBNAILS_S = 0.3  # of each such time for thumbnails that are still to be made
 LANGUAGES_KEPT = 2000
 """So many sessions' languages are remembered; older ones read what their browser asks for."""
-SAVED = ("output_format", "quality", "keep_metadata")
+SAVED = tuple(option.name for option in SAVING_OPTIONS)
+"""Options that only say how a result is written."""
 """The options that only say how a result is written."""
 
 Updates = tuple[Any, ...]
@@ -256,7 +258,7 @@ class Page:
         batch, photo_id = self._photo(event, token, request)
         shown = self._closeup(batch, photo_id, event, request)
         try:
-            return {**shown, "map": file_address(batch.departure(photo_id))}
+            return {**shown, "map": file_address(batch.difference(photo_id))}
         except PhotoEnhanceError as error:
             return {**shown, "message": self._reason(error, request)}
 
@@ -316,13 +318,9 @@ class Page:
         self, batch: Batch, ids: Sequence[str], saved: Sequence[Any], request: gr.Request
     ) -> list[Path]:
         """Files of finished photos, as the saving options say."""
-        wish = request_from(dict(zip(SAVED, saved, strict=True)))
-        output_format = OutputFormat(wish.output_format)
+        saving = request_from(dict(zip(SAVED, saved, strict=True))).saving
         try:
-            return [
-                batch.saved_as(photo_id, output_format, wish.quality, wish.keep_metadata)
-                for photo_id in ids
-            ]
+            return [batch.saved_as(photo_id, saving) for photo_id in ids]
         except PhotoEnhanceError as error:
             raise self._failed(error, request) from error
 
@@ -331,7 +329,7 @@ class Page:
         batch = self._batch(token, request)
         if batch is None:
             return [gr.skip() for _ in SAVED]
-        return [getattr(batch.request, name) for name in SAVED]
+        return list(flat(batch.request.saving).values())
 
     # What is there
 
@@ -407,7 +405,7 @@ def _as_saved_in(batch: Batch | None, wish: Request) -> Request:
     """
     if batch is None:
         return wish
-    joining = replace(wish, **{name: getattr(batch.request, name) for name in SAVED})
+    joining = replace(wish, saving=batch.request.saving)
     return joining if batch.takes(joining) else wish
 
 

@@ -1,15 +1,17 @@
 """Pictures that a browser can show: the file itself where it can, else a preview made once."""
 
 import logging
-import uuid
 from pathlib import Path
 
 from PIL import Image, ImageOps
 
 from photoenhance_ui.batch import Batch
-from photoenhance_ui.codec import Limits, preview, probe, read_photo, safe_name
+from photoenhance_ui.codec import Limits, preview, probe, read_photo
 from photoenhance_ui.errors import PhotoRefused
 from photoenhance_ui.events import Row
+from photoenhance_ui.formats import is_shown_by_browsers
+from photoenhance_ui.names import safe_name
+from photoenhance_ui.replacing import replacing
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.storage import plain_stem
 from photoenhance_ui.ui.service import folder_of
@@ -17,7 +19,6 @@ from photoenhance_ui.ui.view import Picture, PictureKind
 
 log = logging.getLogger(__name__)
 
-SHOWN_SUFFIXES = frozenset((".jpg", ".png", ".webp", ".gif", ".avif", ".bmp"))
 THUMB_PX = 480
 """Longest side of a thumbnail: a card, on a fine screen."""
 CARD_PX = 1280
@@ -40,7 +41,7 @@ def card_picture(batch: Batch, photo_id: str, settings: Settings) -> Picture | N
 
 def close_result(output: Path, settings: Settings) -> Path | None:
     """The finished photo at its full size; None where a browser shows it in no way."""
-    if output.suffix.lower() in SHOWN_SUFFIXES:
+    if is_shown_by_browsers(output):
         return output
     return _preview_of(output, output.parent / "close", output.stem, CLOSE_PX, _any(settings))
 
@@ -84,15 +85,14 @@ def _quick_thumbnail(path: Path, target: Path) -> bool:
         small = ImageOps.exif_transpose(image).convert("RGB")
         small.thumbnail((THUMB_PX, THUMB_PX), Image.Resampling.BOX)
         target.parent.mkdir(exist_ok=True)
-        part = target.with_name(f".{uuid.uuid4().hex}.part")
-        small.save(part, "JPEG", quality=80, icc_profile=image.info.get("icc_profile"))
-        part.replace(target)
+        with replacing(target) as part:
+            small.save(part, "JPEG", quality=80, icc_profile=image.info.get("icc_profile"))
     return True
 
 
 def _card_result(output: Path, row: Row, settings: Settings) -> Path | None:
     small = (row.width or 0) * (row.height or 0) <= CARD_PX**2
-    if small and output.suffix.lower() in SHOWN_SUFFIXES:
+    if small and is_shown_by_browsers(output):
         return output
     return _preview_of(output, output.parent, f"{output.stem}_preview", CARD_PX, _any(settings))
 

@@ -140,10 +140,10 @@ def test_what_changed_follows_the_faces(
     with looked_at(browser, faced, DESKTOP, photo_file) as (_, viewer):
         viewer.get_by_role("button", name="What changed").click()
         shown = viewer.locator(".pe-pane-map img")
-        expect(shown).to_have_attribute("src", re.compile("_departure"))
+        expect(shown).to_have_attribute("src", re.compile("_difference"))
         before = shown.get_attribute("src") or ""
         viewer.get_by_role("button", name="None").click()
-        expect(shown).to_have_attribute("src", re.compile("_departure"))
+        expect(shown).to_have_attribute("src", re.compile("_difference"))
         expect(shown).not_to_have_attribute("src", before)
 
 

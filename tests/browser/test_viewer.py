@@ -97,7 +97,7 @@ def test_side_by_side_and_what_changed(page: Page, photo_file: PhotoMaker) -> No
     apart = (second["x"] - first["x"]) + (second["y"] - first["y"])
     assert apart > 100, "next to each other, or one under the other on a phone"
     viewer.get_by_role("button", name="What changed").click()
-    expect(image(viewer, "map")).to_have_attribute("src", has("_departure"))
+    expect(image(viewer, "map")).to_have_attribute("src", has("_difference"))
     expect(image(viewer, "map")).to_be_visible()
     assert image(viewer, "map").evaluate("image => image.decode().then(() => 1)") == 1
 

@@ -35,9 +35,9 @@ from photoenhance_ui.networks.on_openvino.proofs import Proof
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.plan import UpscalerFacts, choose_networks, make_plan
-from photoenhance_ui.request import AUTO, Request
+from photoenhance_ui.request import AUTO, BUILTIN, Request
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.weights import BUILTIN, installed
+from photoenhance_ui.weights import installed
 from tests.conftest import skimage_photo
 from tests.networks.random_weights import Weights, random_rrdb, random_srvgg, write_span
 

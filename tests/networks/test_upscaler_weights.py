@@ -16,7 +16,8 @@ from photoenhance_ui.catalogue import Architecture, by_name
 from photoenhance_ui.errors import WeightsDamaged
 from photoenhance_ui.networks.shapes import Shapes, rrdb_shapes, srvgg_shapes
 from photoenhance_ui.networks.upscaler_weights import MOST_FEATURES, UpscalerWeights, read_upscaler
-from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
+from photoenhance_ui.request import BUILTIN
+from photoenhance_ui.weights import BUILTIN_FILE, Installed
 
 GENERAL, GENERAL_WDN = "realesr-general-x4v3", "realesr-general-wdn-x4v3"
 Weights = dict[str, NDArray[np.float32]]

@@ -11,7 +11,8 @@ from photoenhance_ui.errors import WeightsDamaged
 from photoenhance_ui.networks import yunet
 from photoenhance_ui.networks.on_openvino.loading import compile_face_network
 from photoenhance_ui.networks.yunet import OpenCvBackend, YuNetFinder
-from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
+from photoenhance_ui.request import BUILTIN
+from photoenhance_ui.weights import BUILTIN_FILE, Installed
 from tests.networks.detection import (
     FACES_IN,
     MOBILENET,

@@ -19,8 +19,8 @@ from benchmarks.quality import (
     DAMAGES,
     Picture,
     damaged,
+    luma_psnr_db,
     network_enlarger,
-    psnr_db,
     resampled,
     ssim,
 )
@@ -29,7 +29,8 @@ from photoenhance_ui.networks.on_openvino.backend import compile_upscaler, quant
 from photoenhance_ui.networks.on_openvino.graphs import Quantized
 from photoenhance_ui.networks.on_openvino.proofs import PROOF_CROPS, prove_upscaler
 from photoenhance_ui.networks.on_openvino.quantization import read_quantized
-from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
+from photoenhance_ui.request import BUILTIN
+from photoenhance_ui.weights import BUILTIN_FILE, Installed
 from tests.conftest import skimage_photo
 from tests.training.fixed_case import REMEMBERED, cells
 from training.card import card
@@ -93,7 +94,7 @@ def test_it_beats_bicubic_on_photos_it_never_saw(
     sharp = piece(name)
     small = damaged(sharp, DAMAGES[kind], np.random.default_rng(0))
     ours, bicubic = enlarge(small), resampled(small, cv2.INTER_CUBIC)
-    assert psnr_db(sharp, ours) > psnr_db(sharp, bicubic) + 0.1
+    assert luma_psnr_db(sharp, ours) > luma_psnr_db(sharp, bicubic) + 0.1
     assert ssim(sharp, ours) > ssim(sharp, bicubic)
 
 
@@ -105,7 +106,7 @@ def test_clean_photos_come_nearer_to_the_truth_than_by_lanczos(
         sharp = piece(name)
         small = damaged(sharp, DAMAGES["clean"], np.random.default_rng(0))
         lanczos = resampled(small, cv2.INTER_LANCZOS4)
-        gains.append(psnr_db(sharp, enlarge(small)) - psnr_db(sharp, lanczos))
+        gains.append(luma_psnr_db(sharp, enlarge(small)) - luma_psnr_db(sharp, lanczos))
     assert np.mean(gains) > 0.1
     assert min(gains) > -0.25  # fine fur is partly taken for noise: the card says so
 

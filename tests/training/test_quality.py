@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("torch")
 
 from benchmarks import quality
-from benchmarks.quality import DAMAGES, Picture, damaged, luma, psnr_db, resampled, ssim
+from benchmarks.quality import DAMAGES, Picture, damaged, luma, luma_psnr_db, resampled, ssim
 from photoenhance_ui.weights import BUILTIN_FILE
 from tests.conftest import skimage_photo
 
@@ -28,15 +28,15 @@ def test_luma_is_that_of_bt601() -> None:
 def test_psnr_of_a_known_error() -> None:
     gray = np.full((32, 32, 3), 100, np.uint8)
     # One level of all three colours is 219/255 of a level of luma.
-    assert psnr_db(gray, gray + 1) == pytest.approx(20 * np.log10(255 * 255 / 219), abs=1e-3)
-    assert psnr_db(gray, gray) == 99
+    assert luma_psnr_db(gray, gray + 1) == pytest.approx(20 * np.log10(255 * 255 / 219), abs=1e-3)
+    assert luma_psnr_db(gray, gray) == 99
 
 
 def test_the_border_does_not_count() -> None:
     photo = skimage_photo("coffee", 64)
     framed = photo.copy()
     framed[:4], framed[:, -4:] = 0, 255
-    assert psnr_db(photo, framed) == 99
+    assert luma_psnr_db(photo, framed) == 99
     assert ssim(photo, framed) == pytest.approx(1)
 
 
@@ -48,7 +48,7 @@ def test_damages_are_the_same_by_seed_and_worse_by_name() -> None:
 
     assert np.array_equal(result("hard"), result("hard"))
     assert not np.array_equal(result("hard"), result("hard", seed=1))
-    scores = [psnr_db(sharp, resampled(result(kind), cv2.INTER_CUBIC)) for kind in DAMAGES]
+    scores = [luma_psnr_db(sharp, resampled(result(kind), cv2.INTER_CUBIC)) for kind in DAMAGES]
     assert scores == sorted(scores, reverse=True)
 
 
@@ -65,7 +65,7 @@ def test_bicubic_has_the_figures_that_the_project_knows(
         sharp = quality.read(path)
         small = damaged(sharp, DAMAGES[kind], np.random.default_rng([quality.SEED, index]))
         enlarged = resampled(small, cv2.INTER_CUBIC)
-        scores.append((psnr_db(sharp, enlarged), ssim(sharp, enlarged)))
+        scores.append((luma_psnr_db(sharp, enlarged), ssim(sharp, enlarged)))
     assert np.mean(scores, axis=0) == pytest.approx([expected_db, expected_ssim], abs=0.015)
 
 

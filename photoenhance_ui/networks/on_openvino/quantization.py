@@ -30,6 +30,7 @@ from photoenhance_ui.networks.on_openvino.graphs import (
     QuantizedConvolution,
 )
 from photoenhance_ui.networks.on_openvino.pieces import Array, Piece, Run, answer_of, cut
+from photoenhance_ui.replacing import replacing
 
 INPUTS_SHARE = 0.7
 """Of evening out channels: 1 gives all inputs one range, 0 all weights."""
@@ -340,7 +341,6 @@ def write_quantized(path: Path, kept: KeptQuantized) -> None:
         for name, made in kept.convolutions.items()
         for part in PARTS
     }
-    unfinished = path.with_name(f"{path.name}.part")
-    save_file(arrays, unfinished, {**kept.told, "ends": json.dumps(ends)})
-    unfinished.chmod(0o644)  # safetensors writes for the owner alone
-    unfinished.replace(path)
+    with replacing(path) as part:
+        save_file(arrays, part, {**kept.told, "ends": json.dumps(ends)})
+        part.chmod(0o644)  # safetensors writes for the owner alone

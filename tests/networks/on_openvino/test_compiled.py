@@ -22,7 +22,8 @@ from photoenhance_ui.networks.on_openvino import compiled, graphs
 from photoenhance_ui.networks.on_openvino.backend import compile_upscaler
 from photoenhance_ui.networks.on_openvino.compiled import GRAPHS_KEPT, CompiledUpscaler
 from photoenhance_ui.photo import Pixels
-from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
+from photoenhance_ui.request import BUILTIN
+from photoenhance_ui.weights import BUILTIN_FILE, Installed
 from tests.conftest import skimage_photo
 from tests.networks.random_weights import random_rrdb, random_srvgg
 
@@ -229,6 +230,7 @@ COMPILED_FAST = """
 import numpy as np, openvino as ov
 from openvino import opset13 as ops
 from photoenhance_ui.networks.on_openvino.compiled import compiled
+from photoenhance_ui.request import BUILTIN
 photo = ops.parameter([1, 3, 32, 32], np.float32)
 weights = ops.constant(np.full((8, 3, 3, 3), 0.5, np.float32))
 features = ops.convolution(photo, weights, [1, 1], [1, 1], [1, 1], [1, 1])

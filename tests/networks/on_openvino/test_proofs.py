@@ -47,8 +47,8 @@ from photoenhance_ui.networks.on_openvino.quantization import (
     read_quantized,
     write_quantized,
 )
-from photoenhance_ui.request import PRESETS, Request
-from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
+from photoenhance_ui.request import BUILTIN, PRESETS, Request
+from photoenhance_ui.weights import BUILTIN_FILE, Installed
 from tests.conftest import skimage_photo
 
 PROOFS = "photoenhance_ui.networks.on_openvino.proofs"

@@ -25,7 +25,8 @@ from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.on_torch.restorers import TorchRestorer
 from photoenhance_ui.networks.on_torch.upscalers import TorchUpscaler
 from photoenhance_ui.photo import Pixels
-from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
+from photoenhance_ui.request import BUILTIN
+from photoenhance_ui.weights import BUILTIN_FILE, Installed
 from tests.conftest import skimage_photo
 from tests.networks.random_weights import random_rrdb, random_srvgg, write_span
 

@@ -33,7 +33,8 @@ from photoenhance_ui.networks.on_torch.upscalers import (
 from photoenhance_ui.networks.shapes import srvgg_shapes
 from photoenhance_ui.networks.state_dicts import floats_of, load_arrays
 from photoenhance_ui.photo import Pixels, white_of
-from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
+from photoenhance_ui.request import BUILTIN
+from photoenhance_ui.weights import BUILTIN_FILE, Installed
 from tests.conftest import skimage_photo
 from tests.networks.detection import DATA
 from tests.networks.random_weights import Weights, random_rrdb, random_srvgg, write_span

@@ -1,25 +1,46 @@
-"""Where a result departs from its original, and how far, as a picture that a person can read."""
+"""How far a result differs from its original: as a number, and as a map that shows where."""
+
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from photoenhance_ui.photo import Pixels, white_of
+from photoenhance_ui.photo import Photo, Pixels, white_of
 
-LONGEST_PX = 2048
+MAX_PSNR_DB = 99.0
+"""Given for equal pictures too, whose ratio is infinite."""
+MAX_SIDE_PX = 2048
 UNSEEN = 2.0
 """A distance in CIELAB below which an eye sees no difference; it is not coloured."""
 FULL = 20.0
 """A distance that is shown in the brightest colour: the same in every picture."""
 SMOOTHED_SHARE = 1 / 500
-"""Of the longest side: single pixels make no picture that can be read."""
+"""The share of the longest side that is averaged: single pixels cannot be read as a picture."""
 UNDERLAY = 0.45
 """How bright the original is seen beneath, in gray."""
 RISE = 3.0
 """A colour covers the gray from a third of the full distance on."""
 
 
-def departure_map(source: Pixels, result: Pixels) -> NDArray[np.uint8]:
+def psnr_db(one: NDArray[Any], other: NDArray[Any], white: int = 255) -> float:
+    """Peak signal-to-noise ratio of two pictures of the same shape and type in dB, at most 99."""
+    squares = cv2.norm(one.reshape(-1), other.reshape(-1), cv2.NORM_L2SQR)
+    error = squares / one.size / white**2
+    return MAX_PSNR_DB if error == 0 else min(MAX_PSNR_DB, float(-10 * np.log10(error)))
+
+
+def faithfulness_db(source: Photo, result: Photo) -> float:
+    """How near the result is to the source: PSNR in dB, the result brought back by averaging.
+
+    At most 99. Colours only; transparency does not count.
+    """
+    size = (source.size.width, source.size.height)
+    back = cv2.resize(result.pixels, size, interpolation=cv2.INTER_AREA)
+    return psnr_db(source.pixels, back, white_of(source.pixels))
+
+
+def difference_map(source: Pixels, result: Pixels) -> NDArray[np.uint8]:
     """Colours where (H, W, 3) ``result`` is not (h, w, 3) ``source``; gray where it is.
 
     The result is brought back to the original's size by averaging, so that detail that was added
@@ -27,7 +48,7 @@ def departure_map(source: Pixels, result: Pixels) -> NDArray[np.uint8]:
     yellow by the distance in CIELAB (CIE 1976). At most 2048 pixels a side.
     """
     height, width = source.shape[:2]
-    share = min(1.0, LONGEST_PX / max(height, width))
+    share = min(1.0, MAX_SIDE_PX / max(height, width))
     size = (max(1, round(width * share)), max(1, round(height * share)))
     was, became = (_lab(_averaged(pixels, size)) for pixels in (source, result))
     distance = np.sqrt(np.sum((was - became) ** 2, axis=2))
