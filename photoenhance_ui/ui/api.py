@@ -16,8 +16,8 @@ from photoenhance_ui.batch import Batch
 from photoenhance_ui.errors import InvalidOption, TooManyCalls, TooMuchAtOnce
 from photoenhance_ui.events import Row
 from photoenhance_ui.request import OPTIONS, Option, Request
-from photoenhance_ui.ui.answers import Whole
-from photoenhance_ui.ui.service import Service
+from photoenhance_ui.server.service import Service
+from photoenhance_ui.ui.blocks import FinalAnswer
 from photoenhance_ui.ui.texts import ENGLISH
 from photoenhance_ui.ui.uploads import paths_of, photo_input, photos_input
 
@@ -55,7 +55,7 @@ class Endpoints:
                 async for change in changes:
                     if change.row.state.settled:
                         yield told([(places[change.photo_id], change.row)])
-        yield Whole(*told(list(enumerate(batch.rows))))
+        yield FinalAnswer(*told(list(enumerate(batch.rows))))
 
     async def enhance_one(  # noqa: PLR0917 - as above
         self,

@@ -7,17 +7,17 @@ from typing import Any
 import gradio as gr
 
 from photoenhance_ui.request import OPTIONS, PRESETS
-from photoenhance_ui.ui.answers import Answering
+from photoenhance_ui.server.service import Service
 from photoenhance_ui.ui.api import COMPUTES, build_api
-from photoenhance_ui.ui.closeup import closed
+from photoenhance_ui.ui.blocks import PageBlocks
 from photoenhance_ui.ui.components import buttons, cards, viewer
 from photoenhance_ui.ui.labels import Labels
-from photoenhance_ui.ui.look import logo_svg
 from photoenhance_ui.ui.options import option_input
 from photoenhance_ui.ui.page import SAVED, Page
-from photoenhance_ui.ui.service import Service
 from photoenhance_ui.ui.texts import ENGLISH, Language, Texts, texts_in
+from photoenhance_ui.ui.theme import logo_svg
 from photoenhance_ui.ui.uploads import photos_input
+from photoenhance_ui.ui.viewer import closed_viewer
 
 STORAGE_KEY = "photoenhance-owner"
 LANGUAGE_KEY = "photoenhance-language"
@@ -128,11 +128,11 @@ class Screen:
     networks: Networks
 
 
-def build_page(service: Service) -> Answering:
+def build_page(service: Service) -> PageBlocks:
     """The whole app: the page and the API, ready to be launched."""
     page = Page(service)
     labels = Labels()
-    blocks = Answering(title=ENGLISH("title"), analytics_enabled=False)
+    blocks = PageBlocks(title=ENGLISH("title"), analytics_enabled=False)
     with blocks:
         screen = _screen(page, labels)
         _wire_batch(page, screen, service.settings.handlers)
@@ -162,7 +162,7 @@ def _screen(page: Page, labels: Labels) -> Screen:
             controls = _controls(page, labels)
         with gr.Column(scale=3, min_width=320, elem_id="pe-results"):
             view = _view(page, labels)
-    closely = labels.make(viewer, lambda say: {"value": closed(say)}, elem_id="pe-viewer")
+    closely = labels.make(viewer, lambda say: {"value": closed_viewer(say)}, elem_id="pe-viewer")
     banner = gr.HTML(elem_id="pe-banner")
     networks = _networks(labels)
     return Screen(token, kept_language, language, banner, controls, view, closely, networks)

@@ -16,15 +16,14 @@ from photoenhance_ui.errors import PhotoEnhanceError, TooManyCalls, TooMuchAtOnc
 from photoenhance_ui.events import State
 from photoenhance_ui.names import is_side_file, plain_name
 from photoenhance_ui.request import OPTIONS, OutputFormat, Request, preset_options
+from photoenhance_ui.server.manage import NetworkRefused, may_manage, take_network
+from photoenhance_ui.server.service import Service, shelf_of
 from photoenhance_ui.ui.api import address_of, request_from
-from photoenhance_ui.ui.closeup import closeup
 from photoenhance_ui.ui.examples import written_examples
-from photoenhance_ui.ui.glimpses import glimpses
-from photoenhance_ui.ui.manage import Refused, may_manage, take_network
 from photoenhance_ui.ui.options import upscaler_choices
-from photoenhance_ui.ui.service import Service, shelf_of
-from photoenhance_ui.ui.shown import card_picture, make_thumbnail
+from photoenhance_ui.ui.previews import card_picture, make_thumbnail
 from photoenhance_ui.ui.texts import Language, Texts, preferred, texts_in
+from photoenhance_ui.ui.throttle import throttled
 from photoenhance_ui.ui.uploads import paths_of
 from photoenhance_ui.ui.view import (
     Tally,
@@ -37,8 +36,9 @@ from photoenhance_ui.ui.view import (
     networks_html,
     summary_html,
 )
+from photoenhance_ui.ui.viewer import viewer_value
 
-GLIMPSE_S = 0.5  # cards change at most twice a second
+THROTTLE_S = 0.5  # cards change at most twice a second
 THUMBNAILS_S = 0.3  # of each such time for thumbnails that are still to be made
 LANGUAGES_KEPT = 2000
 """So many sessions' languages are remembered; older ones read what their browser asks for."""
@@ -167,7 +167,7 @@ class Page:
             # Photos may join after the batch ended and before this stream did.
             while not (batch.settled or batch.watched):
                 with self.service.streams.reading(request.session_hash, batch):
-                    async with aclosing(glimpses(batch, GLIMPSE_S)) as looks:  # type: ignore[type-var]
+                    async with aclosing(throttled(batch, THROTTLE_S)) as looks:  # type: ignore[type-var]
                         async for _ in looks:
                             yield await asyncio.to_thread(look)
         yield await asyncio.to_thread(look)
@@ -247,14 +247,14 @@ class Page:
     ) -> dict[str, Any]:
         """A finished photo beside its original, for the viewer."""
         batch, photo_id = self._photo(event, token, request)
-        return self._closeup(batch, photo_id, event, request)
+        return self._viewer_value(batch, photo_id, event, request)
 
     def map_photo(
         self, event: gr.EventData, token: str | None, request: gr.Request
     ) -> dict[str, Any]:
         """The same, with the picture of where it departs from its original."""
         batch, photo_id = self._photo(event, token, request)
-        shown = self._closeup(batch, photo_id, event, request)
+        shown = self._viewer_value(batch, photo_id, event, request)
         try:
             return {**shown, "map": file_address(batch.departure(photo_id))}
         except PhotoEnhanceError as error:
@@ -271,15 +271,15 @@ class Page:
             batch.blend_again(photo_id, strengths)
         except PhotoEnhanceError as error:
             message = self._reason(error, request)
-        shown = self._closeup(batch, photo_id, event, request)
+        shown = self._viewer_value(batch, photo_id, event, request)
         return {**shown, "message": message}, *self._view(batch, self.say(request))
 
-    def _closeup(
+    def _viewer_value(
         self, batch: Batch, photo_id: str, event: gr.EventData, request: gr.Request
     ) -> dict[str, Any]:
         asked = _told(event, "asked")
         number = asked if isinstance(asked, int) else 0
-        return closeup(batch, photo_id, number, self.service.settings, self.say(request))
+        return viewer_value(batch, photo_id, number, self.service.settings, self.say(request))
 
     # Keeping
 
@@ -391,11 +391,12 @@ class Page:
         if file is not None:
             name = plain_name(Path(file).name)
             try:
-                taken = take_network(self.service, Path(file), say)
+                taken = take_network(self.service, Path(file))
                 gr.Info(say("networks.own.taken", name=taken), title=say("info"))
-            except Refused as refusal:
+            except NetworkRefused as refusal:
+                reason = say.reason(refusal.code, refusal.sentence)
                 gr.Warning(
-                    say("networks.own.refused", name=name, reason=refusal), title=say("error")
+                    say("networks.own.refused", name=name, reason=reason), title=say("error")
                 )
         return None, self.networks(request)
 

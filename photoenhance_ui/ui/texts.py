@@ -207,9 +207,6 @@ _ENGLISH: Mapping[str, str] = MappingProxyType(
         "by a loader that runs no code in it.",
         "networks.own.taken": "{name} is installed and can be chosen.",
         "networks.own.refused": "{name} was not taken: {reason}",
-        "networks.own.suffix": "Only .pth, .safetensors and .onnx files are networks.",
-        "networks.own.there": "There is a network of that name already.",
-        "networks.own.unknown": "it could not be loaded as an upscaler.",
         "networks.not_allowed": "Networks are managed by who runs this server.",
         "networks.offline": "The server runs offline, so nothing can be downloaded.",
         "role.upscaler": "Enlarging",
@@ -221,8 +218,6 @@ _ENGLISH: Mapping[str, str] = MappingProxyType(
         'the field "meta": {{"_type": "gradio.FileData"}}.',
         "not_file": "photo must be one uploaded file, an object with a path and "
         'the field "meta": {{"_type": "gradio.FileData"}}.',
-        "not_uploaded": "Photos are uploaded first, to /gradio_api/upload. Neither an address nor "
-        "a path that is not of such an upload is read.",
         "not_valid": "An argument has a value that it cannot have.",
         "no_photo": "No photo was given.",
     }
@@ -403,9 +398,6 @@ _CHINESE: Mapping[str, str] = MappingProxyType(
         "读取它的加载器不会运行其中的代码。",
         "networks.own.taken": "{name} 已安装，可以选用。",
         "networks.own.refused": "{name} 未被接受：{reason}",
-        "networks.own.suffix": "只有 .pth、.safetensors 和 .onnx 文件才是网络。",
-        "networks.own.there": "已有同名的网络。",
-        "networks.own.unknown": "它无法作为放大网络载入。",
         "networks.not_allowed": "网络由运行这台服务器的人管理。",
         "networks.offline": "服务器处于离线模式，无法下载。",
         "role.upscaler": "放大",
@@ -416,7 +408,6 @@ _CHINESE: Mapping[str, str] = MappingProxyType(
         '"meta": {{"_type": "gradio.FileData"}} 的对象。',
         "not_file": "photo 必须是一个已上传的文件，即带有 path 和 "
         '"meta": {{"_type": "gradio.FileData"}} 的对象。',
-        "not_uploaded": "照片要先上传到 /gradio_api/upload。不会读取网址，也不会读取其他路径。",
         "not_valid": "有一个参数的值不可用。",
         "no_photo": "没有给出照片。",
     }
@@ -448,6 +439,9 @@ _CHINESE_REASONS: Mapping[str, str] = MappingProxyType(
         "engine_stopped": "服务器停止了处理。请重试。",
         "unexpected": "发生了意外的错误。",
         "cancelled": "已取消。",
+        "not_a_network": "只有 .pth、.safetensors 和 .onnx 文件才是网络。",
+        "network_name_taken": "已有同名的网络。",
+        "network_unknown": "它无法作为放大网络载入。",
     }
 )
 """What the engine's codes mean, in Chinese."""

@@ -8,10 +8,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from photoenhance_ui.catalogue import by_name
+from photoenhance_ui.server.manage import may_manage
 from photoenhance_ui.settings import EMBEDDED_WEIGHTS_DIR, PROJECT_DIR, Settings
 from photoenhance_ui.ui import page as page_module
 from photoenhance_ui.ui import service as service_module
-from photoenhance_ui.ui.manage import may_manage
 from tests.browser.conftest import DESKTOP, enhance, expect_states, opened
 from tests.conftest import PhotoMaker
 from tests.file_server import serving as serving_file

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
-from photoenhance_ui.users import hash_of_password
+from photoenhance_ui.server.users import hash_of_password
 from tests.browser.conftest import CHROMIUM, DESKTOP, FLAGS, enhance, expect_states, names, opened
 from tests.conftest import PhotoMaker
 from tests.hooked import HookedNetworks

@@ -19,7 +19,7 @@ from photoenhance_ui.cli import main
 from photoenhance_ui.events import Row
 from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.request import OPTIONS
-from photoenhance_ui.ui.service import sweep
+from photoenhance_ui.server.service import sweep
 from tests.conftest import PhotoMaker
 from tests.served import Served, wait_until, written
 

@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 
 from photoenhance_ui.request import OPTIONS
+from photoenhance_ui.ui.launch import SESSIONS_KEPT
 from photoenhance_ui.ui.page import LANGUAGES_KEPT, Page
-from photoenhance_ui.ui.server import SESSIONS_KEPT
 from photoenhance_ui.ui.texts import Language
 from tests.conftest import PhotoMaker
 from tests.served import Served
