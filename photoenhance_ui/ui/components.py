@@ -26,8 +26,8 @@ def cards(**properties: Any) -> gr.HTML:
 def viewer(**properties: Any) -> gr.HTML:
     """One photo, closely: the value is that of ``viewer.viewer_value``.
 
-    Events: ``open_photo`` and ``map_photo`` with ``{"photo", "asked"}``, ``blend_photo`` with
-    ``strengths`` too, ``save_photo`` with ``{"photo"}``. ``asked`` comes back in the value, so
+    Events: ``open_photo`` and ``map_photo`` with ``{"photo", "request_id"}``, ``blend_photo`` with
+    ``strengths`` too, ``save_photo`` with ``{"photo"}``. ``request_id`` comes back in the value, so
     that a late answer is told from the one that is waited for.
     """
     return _scripted("viewer.js", html_template='<dialog class="pe-viewer"></dialog>', **properties)

@@ -27,12 +27,12 @@ from photoenhance_ui.server.service import Service, open_service
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.ui import theme
 from photoenhance_ui.ui.blocks import PageBlocks
+from photoenhance_ui.ui.building import build_page
 from photoenhance_ui.ui.gradio_logins import GradioLogins
-from photoenhance_ui.ui.layout import build_page
 
 MAX_WAITING = 2000
 """Calls of all that may wait for a handler; more are told that the server is full."""
-SESSIONS_KEPT = 200
+MAX_SESSIONS = 200
 """Gradio keeps what it changed on the page for so many sessions, 0.13 MB each; each call of curl is
 one. A page that is older than these works on: what is chosen there is checked by the Request."""
 OUTER_WALL_BYTES = 1_000_000_000
@@ -121,7 +121,7 @@ def _launch(blocks: PageBlocks, settings: Settings, guard: Guard) -> tuple[objec
         strict_cors=True,
         allowed_paths=[get_upload_folder()],  # else it refuses names that begin with a dot
         footer_links=["api"],
-        state_session_capacity=SESSIONS_KEPT,
+        state_session_capacity=MAX_SESSIONS,
         app_kwargs={
             "lifespan": _behind(guard),
             "middleware": [

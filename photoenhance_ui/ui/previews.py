@@ -13,7 +13,7 @@ from photoenhance_ui.events import Row
 from photoenhance_ui.server.service import folder_of
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.storage import plain_stem
-from photoenhance_ui.ui.view import Picture, PictureKind
+from photoenhance_ui.ui.cards import Picture, PictureKind
 
 log = logging.getLogger(__name__)
 

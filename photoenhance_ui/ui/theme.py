@@ -53,3 +53,18 @@ def make_theme() -> gr.themes.Base:
 def logo_svg() -> str:
     """The logo, to be put into the page itself."""
     return Path(LOGO).read_text(encoding="utf-8")
+
+
+def css_string(text: str) -> str:
+    r"""A text as a string of CSS that may stand in a page's ``<style>``.
+
+    Everything that could end the string or the element is escaped by its number.
+
+    >>> print(css_string("Drop 'em </style>"))
+    'Drop \27 em \3c \2f style\3e '
+    """
+    return f"'{''.join(map(_css_character, text))}'"
+
+
+def _css_character(one: str) -> str:
+    return one if one.isalnum() or one in " ,.-" else f"\\{ord(one):x} "

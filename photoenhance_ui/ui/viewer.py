@@ -8,9 +8,9 @@ from PIL import Image
 from photoenhance_ui.batch import Batch
 from photoenhance_ui.codec import Limits, probe
 from photoenhance_ui.settings import Settings
+from photoenhance_ui.ui.cards import file_address
 from photoenhance_ui.ui.previews import viewer_original, viewer_result
 from photoenhance_ui.ui.texts import Texts
-from photoenhance_ui.ui.view import file_address
 
 WORDS = (
     "close", "previous", "next", "slider", "side", "map", "views", "position", "before", "after",
@@ -23,15 +23,15 @@ WORDS = (
 def closed_viewer(say: Texts) -> dict[str, Any]:
     """The viewer's words while it shows nothing."""
     words = {word: say.table[f"viewer.{word}"] for word in WORDS}
-    return {"words": {**words, "viewer": say("viewer")}, "asked": 0, "photo": None}
+    return {"words": {**words, "viewer": say("viewer")}, "request_id": 0, "photo": None}
 
 
 def viewer_value(
-    batch: Batch, photo_id: str, asked: int, settings: Settings, say: Texts
+    batch: Batch, photo_id: str, request_id: int, settings: Settings, say: Texts
 ) -> dict[str, Any]:
     """A finished photo beside its original, with its faces as parts of the picture.
 
-    ``asked`` is the number of the question that this answers. Blocks while pictures are made.
+    ``request_id`` is that of the request that this answers. Blocks while pictures are made.
     """
     row = batch.row(photo_id)
     if row.output is None:
@@ -40,7 +40,7 @@ def viewer_value(
     after = viewer_result(Path(row.output), settings)
     return {
         **closed_viewer(say),
-        "asked": asked,
+        "request_id": request_id,
         "photo": photo_id,
         "name": row.name,
         "width": row.width,

@@ -62,7 +62,7 @@ def test_what_is_no_network_is_refused_and_leaves_nothing(
     desktop.locator("#pe-networks button").first.click()
     wrong = written(tmp_path, name, b"nothing of the kind")
     desktop.set_input_files("#pe-own-network input[type=file]", str(wrong))
-    expect(desktop.get_by_text("was not taken")).to_be_visible()
+    expect(desktop.get_by_text("was not installed")).to_be_visible()
     assert list(served.settings.weights_dir.iterdir()) == []
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 
 from photoenhance_ui.request import OPTIONS
-from photoenhance_ui.ui.launch import SESSIONS_KEPT
-from photoenhance_ui.ui.page import LANGUAGES_KEPT, Page
+from photoenhance_ui.ui.launch import MAX_SESSIONS
 from photoenhance_ui.ui.texts import Language
+from photoenhance_ui.ui.visits import MAX_LANGUAGES, Visits
 from tests.conftest import PhotoMaker
 from tests.served import Served
 from tests.ui.test_api import DEFAULTS, file_data
@@ -19,12 +19,12 @@ def visitor(number: int) -> Any:
 
 
 def test_the_language_of_many_visitors_is_forgotten_the_oldest_first(served: Served) -> None:
-    page = Page(served.running.service, {})
-    for number in range(LANGUAGES_KEPT + 1):
-        page.speak("zh", visitor(number))
-    assert page.say(visitor(LANGUAGES_KEPT)).language is Language.CHINESE
-    assert page.say(visitor(1)).language is Language.CHINESE
-    assert page.say(visitor(0)).language is Language.ENGLISH
+    visits = Visits(served.running.service)
+    for number in range(MAX_LANGUAGES + 1):
+        visits.speak("zh", visitor(number))
+    assert visits.say(visitor(MAX_LANGUAGES)).language is Language.CHINESE
+    assert visits.say(visitor(1)).language is Language.CHINESE
+    assert visits.say(visitor(0)).language is Language.ENGLISH
 
 
 def asked(served: Served, session: str, number: int, data: list[Any]) -> str:
@@ -50,8 +50,8 @@ def test_a_session_that_gradio_has_forgotten_may_choose_any_network(
 def test_sessions_are_forgotten_the_oldest_first(served: Served) -> None:
     config = httpx.get(f"{served.url}config").json()
     (status,) = [one for one in config["dependencies"] if one["api_name"] == "status"]
-    for number in range(SESSIONS_KEPT + 5):
+    for number in range(MAX_SESSIONS + 5):
         asked(served, f"passing-{number}", status["id"], [])
     kept = served.running.blocks.state_holder.session_data
-    assert len(kept) == SESSIONS_KEPT
+    assert len(kept) == MAX_SESSIONS
     assert "passing-0" not in kept

@@ -11,6 +11,7 @@ from photoenhance_ui.engine import Engine
 from photoenhance_ui.request import OutputFormat, Request
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.storage import Workspace
+from photoenhance_ui.ui.cards import PictureKind
 from photoenhance_ui.ui.previews import (
     CARD_PX,
     THUMB_PX,
@@ -20,7 +21,6 @@ from photoenhance_ui.ui.previews import (
     viewer_original,
     viewer_result,
 )
-from photoenhance_ui.ui.view import PictureKind
 from tests.conftest import PhotoMaker, skimage_photo
 from tests.driver import run_to_end
 

@@ -46,7 +46,7 @@ def test_a_photo_is_told_with_its_faces_as_shares_of_it(
     batch, photo_id = finished
     shown = viewer_value(batch, photo_id, 7, settings, ENGLISH)
     assert json.loads(json.dumps(shown)) == shown
-    assert (shown["asked"], shown["photo"], shown["width"]) == (7, photo_id, 320)
+    assert (shown["request_id"], shown["photo"], shown["width"]) == (7, photo_id, 320)
     assert "_enhanced" in shown["after"] and "_original" in shown["before"]
     (face,), (kept,) = shown["faces"], batch.faces(photo_id)
     assert face["x"] == kept.box.x / 160 and face["y"] == kept.box.y / 160
