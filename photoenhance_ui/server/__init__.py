@@ -1,1 +1,5 @@
-"""What every door to a running server shares, without Gradio: page, HTTP API, and what may come."""
+"""What all doors of a running server share: the page, the HTTP API, and others that may come.
+
+Nothing in here imports Gradio. What the framework of a page has to offer is said by two protocols,
+``login_checks.LoginStore`` and ``calls.CallQueue``.
+"""

@@ -1,4 +1,4 @@
-"""What a call holds, read before Gradio does, up to a bound, and handed on as if nobody had."""
+"""The body of a call: read up to a bound before Gradio reads it, and handed on as if unread."""
 
 import asyncio
 import math
@@ -8,7 +8,7 @@ from starlette.types import Message, Receive
 from photoenhance_ui.settings import Settings
 
 SILENCE_S = 30.0
-"""A sender of whom nothing is heard for so long has gone away."""
+"""Seconds of silence after which a sender counts as gone."""
 CALL_BYTES = 100_000
 PHOTO_CALL_BYTES = 2_000
 """A call may hold ``CALL_BYTES``, and these for each photo: its path, twice, and its name."""

@@ -22,7 +22,7 @@ MINUTE_S = 60.0
 
 @dataclass(frozen=True)
 class Load:
-    """What photos weigh."""
+    """How much some photos weigh together."""
 
     photos: int = 0
     bytes: int = 0
@@ -35,8 +35,8 @@ class Load:
 
 
 @dataclass(eq=False)
-class _Taken:
-    """Photos that were taken in together; before they are in a batch, all of them wait."""
+class _Admission:
+    """Photos that came with one call; until they are in a batch, all of them count as waiting."""
 
     loads: Sequence[Load]
     batch: Batch | None = None
@@ -62,59 +62,59 @@ class Bounds:
 
     settings: Settings
     clock: Callable[[], float] = time.monotonic
-    _taken: dict[str, list[_Taken]] = field(default_factory=dict)
+    _admitted: dict[str, list[_Admission]] = field(default_factory=dict)
     _calls: dict[str, deque[float]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note_call(self, owner: str) -> None:
-        """The owner sends photos; raises TooManyCalls with a sentence where it is too often."""
-        most, now = self.settings.max_calls_per_minute, self.clock()
+        """Count a call of the owner; raises TooManyCalls where it was one too many."""
+        max_calls, now = self.settings.max_calls_per_minute, self.clock()
         with self._lock:
             _drop(self._calls, lambda times: times[-1] > now - MINUTE_S)
-            times = self._calls.setdefault(owner, deque(maxlen=most))
-            if len(times) == most and times[0] > now - MINUTE_S:
+            times = self._calls.setdefault(owner, deque(maxlen=max_calls))
+            if len(times) == max_calls and times[0] > now - MINUTE_S:
                 raise TooManyCalls(
-                    f"This is more than {most} calls in a minute. Wait a moment, or send several "
-                    "photos with one call."
+                    f"This is more than {max_calls} calls in a minute. Wait a moment, or send "
+                    "several photos with one call."
                 )
             times.append(now)
 
     def fill(self, owner: str, paths: Sequence[Path], open_batch: Callable[[], Batch]) -> Batch:
-        """The batch, with the photos in it.
+        """Open a batch, add the photos to it, and give it back.
 
-        Raises TooMuchAtOnce with a sentence, before any of them is taken in.
+        Raises TooMuchAtOnce with a sentence, before any of them is added.
         """
-        taken = _Taken([self._load_of(path) for path in paths])
+        admission = _Admission([self._load_of(path) for path in paths])
         with self._lock:
-            _drop(self._taken, lambda all_taken: any(not one.ended for one in all_taken))
-            before = [one for one in self._taken.get(owner, ()) if not one.ended]
-            self._check(_sum(one.waiting for one in (*before, taken)))
-            self._taken[owner] = [*before, taken]
+            _drop(self._admitted, lambda admissions: any(not one.ended for one in admissions))
+            before = [one for one in self._admitted.get(owner, ()) if not one.ended]
+            self._check(_sum(one.waiting for one in (*before, admission)))
+            self._admitted[owner] = [*before, admission]
         try:
             batch = open_batch()
-            taken.ids = [batch.add(path) for path in paths]
-            taken.batch = batch
+            admission.ids = [batch.add(path) for path in paths]
+            admission.batch = batch
         except BaseException:
             with self._lock:
-                self._taken[owner].remove(taken)
+                self._admitted[owner].remove(admission)
             raise
         return batch
 
     def _check(self, load: Load) -> None:
         settings = self.settings
-        for told, most, what in (
+        for amount, bound, unit in (
             (load.photos, max(settings.max_waiting_photos, settings.max_photos), "photos"),
             (load.bytes / 1e6, settings.max_waiting_megabytes, "MB of photos"),
             (load.pixels / 1e6, settings.max_waiting_megapixels, "megapixels"),
         ):
-            if told > most:
+            if amount > bound:
                 raise TooMuchAtOnce(
-                    f"With these, {told:.10g} {what} of yours would wait, and {most:.10g} may at "
-                    "once. Wait until some have ended."
+                    f"With these, {amount:.10g} {unit} of yours would wait, and {bound:.10g} may "
+                    "at once. Wait until some have ended."
                 )
 
     def _load_of(self, path: Path) -> Load:
-        """By its header; what cannot be read fails by itself later, and weighs its bytes."""
+        """Read a photo's header; one that cannot be read fails later, and counts by its bytes."""
         size = pixels = 0
         with suppress(PhotoRefused, OSError):
             size = path.stat().st_size

@@ -2,7 +2,7 @@
 
 Gradio writes what arrives into passing files, and removes them where the upload is malformed, but
 not where its sender goes away, nor where a part is no file or has no name that a file may have. So
-it is told of such an upload as of a malformed one.
+such an upload is handed on to it as a malformed one.
 """
 
 from pathlib import PurePosixPath
@@ -17,7 +17,7 @@ from photoenhance_ui.server.asgi import refuse
 from photoenhance_ui.server.bodies import next_message
 
 SILENCE_S = 120.0
-"""A sender of whom nothing is heard for so long has gone away."""
+"""Seconds of silence after which a sender counts as gone."""
 MAX_UPLOAD_ID = 100
 """Characters of the name under which a page asks how far its upload is; Gradio remembers it."""
 MAX_BOUNDARY = 200
@@ -44,7 +44,7 @@ class BrokenUploads:
             return
         form, is_whole = _Form(boundary), False
 
-        async def heard() -> Message:
+        async def checked() -> Message:
             nonlocal is_whole
             if is_whole:
                 return await receive()
@@ -59,7 +59,7 @@ class BrokenUploads:
             malformed = b"\r\n--" + boundary + b"\r\n\0"  # a part whose header is none
             return {"type": "http.request", "body": malformed, "more_body": False}
 
-        await self._app(scope, heard, send)
+        await self._app(scope, checked, send)
 
 
 class _Form:

@@ -1,8 +1,8 @@
 """Calls over HTTP that cannot be right are answered at once: 4xx, with a sentence as JSON.
 
-Gradio answers them with 500 and a traceback in the log, or takes them and says nothing later. This
-looks at the form of a call alone: which endpoint, and which arguments; what they hold is judged by
-the handlers.
+Gradio answers them with 500 and a traceback in the log, or accepts them and says nothing later.
+This looks at the form of a call alone: which endpoint, and which arguments; what they hold is
+judged by the handlers.
 """
 
 import json
@@ -26,7 +26,7 @@ CALL = re.compile(r"/gradio_api/(call/v2|call|run|api|queue)/([^/]+)/?$")
 MAX_HASH = 100
 NO_SESSION = f"A session hash is a text of up to {MAX_HASH} characters."
 MAX_CALLS_WAITING = 200
-"""Of one address, or a script that sends many calls at once would keep all others out."""
+"""The bound of one address: else a script that sends many calls would keep all others out."""
 EVENT = re.compile(r"/gradio_api/call/(?:v2/)?[^/]+/([^/]+)/?$")
 
 
@@ -50,7 +50,7 @@ class Endpoint:
 
 
 class CallQueue(Protocol):
-    """What is asked of the framework that queues the calls and serves them."""
+    """The framework that queues the calls and serves them, as far as the checks ask it."""
 
     def endpoints(self) -> Mapping[str, Endpoint]:
         """Every named endpoint, by its name without the slash."""
@@ -157,7 +157,7 @@ def _json(body: bytes) -> Mapping[str, Any]:
 
 
 def _check_named(endpoint: Endpoint, body: Mapping[str, Any]) -> None:
-    """The arguments by name; one that Gradio itself takes may stand beside them."""
+    """Check the arguments by name; one that Gradio itself uses may stand beside them."""
     for given in body:
         if given not in (*endpoint.arguments, "oauth_token"):
             raise _Refused(400, f"{endpoint.described}, and none named {quoted(given)}.")

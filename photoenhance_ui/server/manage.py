@@ -1,4 +1,4 @@
-"""Who may bring networks to this server, and how a file of one's own is taken in."""
+"""Who may bring networks to this server, and how a network file of one's own is installed."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ _one_at_a_time = threading.Lock()
 
 
 class NetworkRefused(Exception):
-    """The file is not taken: a code that never changes, and a sentence that says why."""
+    """The file is not installed; has a code that never changes, and a sentence that says why."""
 
     def __init__(self, code: str, sentence: str) -> None:
         super().__init__(sentence)
@@ -38,7 +38,7 @@ def may_manage(settings: Settings, headers: Mapping[str, str]) -> bool:
     """Whether who asks may download networks and bring files.
 
     ``auto`` means whoever sits at this machine: the server listens on loopback alone, has no
-    public link and was told of no proxy, and the request came through none.
+    public link and names no proxy, and the request came through none.
     """
     if settings.manage_networks != "auto":
         return settings.manage_networks == "always"
@@ -49,7 +49,7 @@ def may_manage(settings: Settings, headers: Mapping[str, str]) -> bool:
     return is_local(settings) and not has_proxy and came_straight
 
 
-def take_network(service: Service, file: Path) -> str:
+def install_network(service: Service, file: Path) -> str:
     """Put a file of one's own into the weights folder, once it ran; gives its name.
 
     Raises NetworkRefused, and leaves nothing behind, where it is no network that can be used.

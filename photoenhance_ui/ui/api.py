@@ -54,8 +54,8 @@ class Endpoints:
             async with aclosing(batch.changes()) as changes:  # type: ignore[type-var]
                 async for change in changes:
                     if change.row.state.settled:
-                        yield told([(places[change.photo_id], change.row)])
-        yield FinalAnswer(*told(list(enumerate(batch.rows))))
+                        yield answer_of([(places[change.photo_id], change.row)])
+        yield FinalAnswer(*answer_of(list(enumerate(batch.rows))))
 
     async def enhance_one(  # noqa: PLR0917 - as above
         self,
@@ -95,8 +95,8 @@ class Endpoints:
         """A new batch that holds the photos; taking files in is work for a thread."""
         paths, most = paths_of(photos), self._service.settings.max_photos
         if len(paths) > most:
-            told = ENGLISH("too_many", count=len(paths), most=most)
-            raise gr.Error(told, print_exception=False)
+            sentence = ENGLISH("too_many", count=len(paths), most=most)
+            raise gr.Error(sentence, print_exception=False)
         caller = self._service.caller(request.username, address_of(request))
 
         def fill() -> Batch:
@@ -110,7 +110,7 @@ class Endpoints:
             raise gr.Error(error.sentence, print_exception=False) from error
 
 
-def told(rows: Sequence[tuple[int, Row]]) -> tuple[list[str], Report]:
+def answer_of(rows: Sequence[tuple[int, Row]]) -> tuple[list[str], Report]:
     """Files and report of photos, each with its place among those that were given."""
     files = [row.output for _, row in rows if row.output is not None]
     return files, [{"index": place, **row.as_json()} for place, row in rows]

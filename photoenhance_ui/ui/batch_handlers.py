@@ -39,7 +39,7 @@ class BatchHandlers:
         self._visits, self._service = visits, visits.service
 
     def empty(self, say: Texts) -> str:
-        """What stands where no batch is yet."""
+        """The HTML that is shown while there is no batch."""
         examples = written_examples(self._service.examples)
         return empty_html(examples, self._service.engine.facts(), say)
 
@@ -48,10 +48,10 @@ class BatchHandlers:
         path = written_examples(self._service.examples).get(str(event_value(event, "name")))
         return [] if path is None else [str(path)]
 
-    def take(
+    def start(
         self, photos: list[str] | None, token: str | None, request: gr.Request, *options: Any
     ) -> Updates:
-        """The button: put the chosen photos into the owner's batch; ``watch`` runs it."""
+        """Put the chosen photos into the owner's batch, which ``watch`` then runs."""
         given, say = paths_of(photos), self._visits.say(request)
         paths = [path for path in given if not is_side_file(path.name)]
         if not paths:
@@ -95,17 +95,17 @@ class BatchHandlers:
         """Run the owner's batch and show it, until it ends; one stream per owner."""
         batch = self._visits.batch(token, request)
 
-        def look() -> Updates:
+        def updates() -> Updates:
             return self.updates_of(batch, self._visits.say(request))
 
         if batch is not None:
             # Photos may join after the batch ended and before this stream did.
             while not (batch.settled or batch.watched):
                 with self._service.streams.reading(request.session_hash, batch):
-                    async with aclosing(throttled(batch, THROTTLE_S)) as looks:  # type: ignore[type-var]
-                        async for _ in looks:
-                            yield await asyncio.to_thread(look)
-        yield await asyncio.to_thread(look)
+                    async with aclosing(throttled(batch, THROTTLE_S)) as ticks:  # type: ignore[type-var]
+                        async for _ in ticks:
+                            yield await asyncio.to_thread(updates)
+        yield await asyncio.to_thread(updates)
 
     def cancel(self, token: str | None, request: gr.Request) -> None:
         """Stop everything of the owner; what is finished stays."""
@@ -137,7 +137,7 @@ class BatchHandlers:
         return self.view(token, request)
 
     def view(self, token: str | None, request: gr.Request) -> Updates:
-        """What the owner has here."""
+        """Everything that the page shows of the owner's batch."""
         return self.updates_of(self._visits.batch(token, request), self._visits.say(request))
 
     def updates_of(self, batch: Batch | None, say: Texts) -> Updates:
@@ -163,10 +163,10 @@ class BatchHandlers:
                 break
             if batch.row(photo_id).state not in (State.DONE, State.FAILED):
                 make_thumbnail(batch, photo_id, settings)
-        said = common_warnings(batch.rows)
+        common = common_warnings(batch.rows)
         return [
             card_of(
-                photo_id, batch.row(photo_id), card_picture(batch, photo_id, settings), said, say
+                photo_id, batch.row(photo_id), card_picture(batch, photo_id, settings), common, say
             )
             for photo_id in batch.ids
         ]

@@ -35,9 +35,9 @@ class Picture:
 
 
 def card_of(
-    photo_id: str, row: Row, picture: Picture | None, said: Sequence[str], say: Texts
+    photo_id: str, row: Row, picture: Picture | None, common: Sequence[str], say: Texts
 ) -> Card:
-    """Everything that the card of one photo shows; ``said`` are warnings told elsewhere."""
+    """Everything that the card of one photo shows; ``common`` are warnings shown elsewhere."""
     is_working = row.state is State.WORKING
     stage = "" if row.stage is None else say(f"stage.{row.stage.value}")
     return {
@@ -52,7 +52,7 @@ def card_of(
         "stage": stage if not row.state.settled else "",
         "facts": " · ".join(_facts(row, say)),
         "reason": _reason(row, say),
-        "warnings": [say.warning(line) for line in row.warnings if line not in said]
+        "warnings": [say.warning(line) for line in row.warnings if line not in common]
         if row.state is State.DONE
         else [],
     }

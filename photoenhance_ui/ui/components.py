@@ -28,7 +28,7 @@ def viewer(**properties: Any) -> gr.HTML:
 
     Events: ``open_photo`` and ``map_photo`` with ``{"photo", "request_id"}``, ``blend_photo`` with
     ``strengths`` too, ``save_photo`` with ``{"photo"}``. ``request_id`` comes back in the value, so
-    that a late answer is told from the one that is waited for.
+    that a late answer is not taken for the one that is waited for.
     """
     return _scripted("viewer.js", html_template='<dialog class="pe-viewer"></dialog>', **properties)
 

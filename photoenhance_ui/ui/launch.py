@@ -31,7 +31,7 @@ from photoenhance_ui.ui.building import build_page
 from photoenhance_ui.ui.gradio_logins import GradioLogins
 
 MAX_WAITING = 2000
-"""Calls of all that may wait for a handler; more are told that the server is full."""
+"""Calls that may wait for a handler; further ones are refused, because the server is full."""
 MAX_SESSIONS = 200
 """Gradio keeps what it changed on the page for so many sessions, 0.13 MB each; each call of curl is
 one. A page that is older than these works on: what is chosen there is checked by the Request."""

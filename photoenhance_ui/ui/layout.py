@@ -68,7 +68,7 @@ class View:
 
 @dataclass(frozen=True)
 class Networks:
-    """The panel that tells of networks and takes new ones."""
+    """The panel that shows networks and installs new ones."""
 
     panel: gr.Accordion
     table: gr.HTML

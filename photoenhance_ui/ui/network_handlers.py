@@ -7,13 +7,13 @@ import gradio as gr
 
 from photoenhance_ui.catalogue import CATALOGUE
 from photoenhance_ui.names import plain_name
-from photoenhance_ui.server.manage import NetworkRefused, may_manage, take_network
+from photoenhance_ui.server.manage import NetworkRefused, install_network, may_manage
 from photoenhance_ui.ui.networks_view import banner_html, networks_html
 from photoenhance_ui.ui.visits import Visits, event_value
 
 
 class NetworkHandlers:
-    """What the page tells of networks, and how it takes new ones."""
+    """What the page shows of networks, and how new ones are installed."""
 
     def __init__(self, visits: Visits) -> None:
         self._visits, self._service = visits, visits.service
@@ -51,7 +51,7 @@ class NetworkHandlers:
         self._service.downloads.start([wanted])
         return self.table(request)
 
-    def take_file(self, file: str | None, request: gr.Request) -> tuple[None, str]:
+    def install_file(self, file: str | None, request: gr.Request) -> tuple[None, str]:
         """A file of one's own was dropped in: it is put to use, or refused with a reason."""
         say = self._visits.say(request)
         if not may_manage(self._service.settings, dict(request.headers)):
@@ -59,8 +59,8 @@ class NetworkHandlers:
         if file is not None:
             name = plain_name(Path(file).name)
             try:
-                taken = take_network(self._service, Path(file))
-                gr.Info(say("networks.own.taken", name=taken), title=say("info"))
+                installed = install_network(self._service, Path(file))
+                gr.Info(say("networks.own.taken", name=installed), title=say("info"))
             except NetworkRefused as refusal:
                 reason = say.reason(refusal.code, refusal.sentence)
                 gr.Warning(

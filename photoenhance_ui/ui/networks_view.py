@@ -57,13 +57,13 @@ def _download_html(state: DownloadState, say: Texts) -> str:
 
 def _loading_html(state: DownloadState, say: Texts) -> str:
     share = state.done_bytes / max(1, state.total_bytes)
-    told = say(
+    text = say(
         "networks.downloading",
         name=state.name,
         done=round(state.done_bytes / 1e6),
         total=round(state.total_bytes / 1e6),
     )
-    return f"{escape(told)} {progress_bar(share, state.name)}"
+    return f"{escape(text)} {progress_bar(share, state.name)}"
 
 
 # The networks panel
@@ -128,14 +128,14 @@ def _standing_html(
         return escape(say("networks.queued"))
     failed = loading is not None and loading.phase is DownloadPhase.FAILED
     problem = loading.reason if loading is not None and failed else model["problem"]
-    told = f'<span class="pe-warning">{escape(problem)}</span> ' if problem else ""
+    notice = f'<span class="pe-warning">{escape(problem)}</span> ' if problem else ""
     if model["url"] is not None and not by_name(model["name"]).runs:
-        return told + escape(say("networks.never"))
+        return notice + escape(say("networks.never"))
     if not downloadable or model["url"] is None:
-        return told or escape(say("networks.absent"))
+        return notice or escape(say("networks.absent"))
     label = say("networks.get.label", name=model["name"])
     return (
-        f'{told}<button type="button" class="pe-small" data-act="fetch_network" '
+        f'{notice}<button type="button" class="pe-small" data-act="fetch_network" '
         f'data-name="{escape(model["name"])}" aria-label="{escape(label)}">'
         f"{escape(say('networks.get'))}</button>"
     )

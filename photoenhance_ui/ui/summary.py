@@ -13,7 +13,7 @@ from photoenhance_ui.ui.texts import Texts
 
 @dataclass(frozen=True)
 class Tally:
-    """How many photos stand where."""
+    """How many photos of a batch are in which state."""
 
     total: int
     done: int
@@ -49,16 +49,16 @@ def summary_html(rows: Sequence[Row], left_s: float | None, say: Texts) -> str:
     tally = Tally.of(rows)
     share = sum(1.0 if row.state.settled else row.progress for row in rows) / len(rows)
     bar = progress_bar(share, say("summary.progress")) if tally.running else ""
-    told = f'<p class="pe-summary" role="status">{escape(_summary(tally, left_s, say))}</p>{bar}'
-    told += "".join(
+    html = f'<p class="pe-summary" role="status">{escape(_summary(tally, left_s, say))}</p>{bar}'
+    html += "".join(
         f'<p class="pe-warning">{escape(say.warning(line))}</p>' for line in common_warnings(rows)
     )
     hint = _hint(tally, say)
-    return told + (f'<p class="pe-hint">{escape(hint)}</p>' if hint else "")
+    return html + (f'<p class="pe-hint">{escape(hint)}</p>' if hint else "")
 
 
 def common_warnings(rows: Sequence[Row]) -> tuple[str, ...]:
-    """What every finished photo is warned of is said once; of a photo alone, in its card."""
+    """The warnings that every finished photo has; they are shown once, and not in each card."""
     finished = [row.warnings for row in rows if row.state is State.DONE]
     if len(rows) < 2 or not finished:
         return ()
@@ -67,8 +67,8 @@ def common_warnings(rows: Sequence[Row]) -> tuple[str, ...]:
 
 def _summary(tally: Tally, left_s: float | None, say: Texts) -> str:
     if tally.running:
-        told = say("summary.working", done=tally.done, total=tally.total)
-        return f"{told} · {say('summary.left', time=say.duration(left_s))}" if left_s else told
+        text = say("summary.working", done=tally.done, total=tally.total)
+        return f"{text} · {say('summary.left', time=say.duration(left_s))}" if left_s else text
     if tally.done == tally.total:
         return say.counted("summary.done", tally.total, total=tally.total)
     if tally.done == 0 and not tally.cancelled:
@@ -92,7 +92,7 @@ def _hint(tally: Tally, say: Texts) -> str:
 def empty_html(examples: Mapping[str, Path], facts: EngineFacts, say: Texts) -> str:
     """What to expect and what to do; examples for who has no photo at hand."""
     bare = not facts.looking and not facts.upscalers and facts.restorer is None
-    title, told = ("empty.nothing", "empty.nothing.how") if bare else ("empty.title", "empty")
+    title, text = ("empty.nothing", "empty.nothing.how") if bare else ("empty.title", "empty")
     buttons = "".join(
         f'<button type="button" data-act="take_example" data-name="{escape(name)}" '
         f'aria-label="{escape(say("example", name=say(f"example.{name}")))}">'
@@ -102,6 +102,6 @@ def empty_html(examples: Mapping[str, Path], facts: EngineFacts, say: Texts) -> 
     )
     offered = f"<p>{escape(say('examples'))}</p>" if buttons else ""
     return (
-        f'<div class="pe-empty"><h2>{escape(say(title))}</h2><p>{escape(say(told))}</p>'
+        f'<div class="pe-empty"><h2>{escape(say(title))}</h2><p>{escape(say(text))}</p>'
         f'{offered}<div class="pe-examples">{buttons}</div></div>'
     )

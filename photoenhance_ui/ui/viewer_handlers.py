@@ -28,7 +28,7 @@ class ViewerHandlers:
     def map_photo(
         self, event: gr.EventData, token: str | None, request: gr.Request
     ) -> dict[str, Any]:
-        """The same, with the picture of where it departs from its original."""
+        """The same, with the picture of where it differs from its original."""
         batch, photo_id = self._visits.photo(event, token, request)
         shown = self._viewer_value(batch, photo_id, event, request)
         try:
@@ -37,7 +37,7 @@ class ViewerHandlers:
             return {**shown, "message": self._visits.reason(error, request)}
 
     def blend_photo(self, event: gr.EventData, token: str | None, request: gr.Request) -> Updates:
-        """The faces blended anew, each as strong as told; the viewer, then the whole view."""
+        """Blend the faces anew, each with its strength; gives the viewer, then the whole view."""
         batch, photo_id = self._visits.photo(event, token, request)
         strengths = event_value(event, "strengths")
         if not _are_shares(strengths):

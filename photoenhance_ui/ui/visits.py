@@ -1,4 +1,4 @@
-"""Who looks at the page: in which language, whose photos are theirs, and how they are told."""
+"""Who looks at the page: their language, their photos, and how errors are shown to them."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +11,7 @@ from photoenhance_ui.server.service import Service
 from photoenhance_ui.ui.texts import Language, Texts, preferred, texts_in
 
 MAX_LANGUAGES = 2000
-"""So many sessions' languages are remembered; older ones read what their browser asks for."""
+"""Sessions whose language is remembered; older ones read what their browser asks for."""
 
 
 @dataclass(eq=False)

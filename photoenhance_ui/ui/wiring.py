@@ -20,9 +20,9 @@ from photoenhance_ui.ui.texts import texts_in
 BANNER_EVERY_S = 3.0
 
 QUICK: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
-"""For what answers at once and never waits behind work."""
+"""Settings of handlers that answer at once and never wait behind work."""
 OFTEN: dict[str, Any] = {**QUICK, "trigger_mode": "multiple"}
-"""For what a person may do again before the first answer is there."""
+"""Settings of those that may be called again before the first answer is there."""
 
 TELLING: dict[str, Any] = {
     "concurrency_id": "tells",
@@ -31,7 +31,7 @@ TELLING: dict[str, Any] = {
     "show_progress": "hidden",
     "trigger_mode": "multiple",
 }
-"""For what may show a notice, which Gradio does only from its queue."""
+"""Settings of those that may show a notice, which Gradio does only from its queue."""
 
 
 def wire(blocks: gr.Blocks, page: Page, screen: Screen, labels: Labels, handlers: int) -> None:
@@ -57,18 +57,18 @@ def _wire_batch(page: Page, screen: Screen, handlers: int) -> None:
         lambda photos: gr.Button(interactive=bool(photos)),
         controls.photos, controls.start, **QUICK,
     )  # fmt: skip
-    given = view.empty.take_example(page.batches.take_example, None, controls.photos, **QUICK)
-    given.success(None, None, None, js=SHOW_START_JS, **QUICK)
-    taken = controls.start.click(
-        page.batches.take,
+    example = view.empty.take_example(page.batches.take_example, None, controls.photos, **QUICK)
+    example.success(None, None, None, js=SHOW_START_JS, **QUICK)
+    started = controls.start.click(
+        page.batches.start,
         [controls.photos, token, *controls.options.values()],
         [controls.photos, *view.components],
         **{**TELLING, "trigger_mode": "once"},
     )
-    taken.success(None, None, None, js=SHOW_BATCH_JS, **QUICK)
+    started.success(None, None, None, js=SHOW_BATCH_JS, **QUICK)
     again = view.retry.click(page.batches.retry, token, view.components, **QUICK)
     one_again = view.cards.retry_photo(page.batches.retry_photo, token, view.components, **OFTEN)
-    for ready in (taken, again, one_again):
+    for ready in (started, again, one_again):
         ready.success(page.batches.watch, token, view.components, **watching)
     view.cancel.click(page.batches.cancel, token, None, **QUICK)
     view.cards.stop_photo(page.batches.cancel_photo, token, None, **OFTEN)
@@ -108,11 +108,11 @@ def _wire_networks(page: Page, screen: Screen) -> None:
     networks, controls = screen.networks, screen.controls
     networks.panel.expand(page.networks.table, None, networks.table, **QUICK)
     networks.table.fetch_network(page.networks.fetch, None, networks.table, **OFTEN)
-    taken = networks.own.upload(
-        page.networks.take_file, networks.own, [networks.own, networks.table], **TELLING,
+    installed = networks.own.upload(
+        page.networks.install_file, networks.own, [networks.own, networks.table], **TELLING,
     )  # fmt: skip
     upscaler = controls.options["upscaler"]
-    taken.success(page.options.upscalers, None, upscaler, **QUICK)
+    installed.success(page.options.upscalers, None, upscaler, **QUICK)
     controls.panel.expand(page.options.upscalers, None, upscaler, **QUICK)
 
 

@@ -9,8 +9,8 @@ from gradio_client.exceptions import AppError
 
 from photoenhance_ui.request import OPTIONS
 from tests.conftest import PhotoMaker
+from tests.http_api import DEFAULTS, called_at, file_data
 from tests.served import Served
-from tests.ui.test_api import DEFAULTS, called_at, file_data
 
 META = {"_type": "gradio.FileData"}
 COLOUR = {"photos": [], "colour": "red"}

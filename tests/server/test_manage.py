@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from photoenhance_ui.networks.shapes import srvgg_shapes
-from photoenhance_ui.server.manage import NetworkRefused, take_network
+from photoenhance_ui.server.manage import NetworkRefused, install_network
 from photoenhance_ui.server.service import Service, open_service
 from photoenhance_ui.settings import Settings
 from tests.networks.random_weights import random_srvgg
@@ -36,11 +36,11 @@ def left_in(folder: Path) -> list[str]:
 
 def test_a_network_that_ran_is_there_and_can_be_chosen(service: Service, upload: Path) -> None:
     save_file(random_srvgg(8, 2, 3), upload / "mine.safetensors")
-    assert take_network(service, upload / "mine.safetensors") == "mine"
+    assert install_network(service, upload / "mine.safetensors") == "mine"
     assert left_in(service.settings.weights_dir) == ["mine.safetensors"]
     assert service.engine.facts().upscalers["mine"].scale == 3
     with pytest.raises(NetworkRefused, match="already"):
-        take_network(service, upload / "mine.safetensors")
+        install_network(service, upload / "mine.safetensors")
 
 
 def without_strides(path: Path, form: Callable[..., Path]) -> None:
@@ -76,7 +76,7 @@ def test_what_failed_is_told_and_not_kept(
     caplog.set_level(logging.DEBUG, "photoenhance_ui")
     HOSTILE[name](upload / name)
     with pytest.raises(NetworkRefused, match=r"\.$"):
-        take_network(service, upload / name)
+        install_network(service, upload / name)
     assert left_in(service.settings.weights_dir) == []
     assert set(service.engine.facts().upscalers) == {"builtin"}
     assert name not in caplog.text and str(upload) not in caplog.text
@@ -92,5 +92,5 @@ def test_while_it_is_tried_no_start_would_find_it(
 
     monkeypatch.setattr("photoenhance_ui.server.manage.problem_of", looks)
     save_file(random_srvgg(8, 2, 3), upload / "mine.safetensors")
-    take_network(service, upload / "mine.safetensors")
+    install_network(service, upload / "mine.safetensors")
     assert seen == [[]]

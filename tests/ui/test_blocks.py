@@ -4,8 +4,8 @@ import httpx
 
 from photoenhance_ui.ui.blocks import IDLE_S
 from tests.conftest import PhotoMaker
+from tests.http_api import DEFAULTS, file_data
 from tests.served import Served, wait_until
-from tests.ui.test_api import DEFAULTS, file_data
 
 
 def test_a_call_that_nobody_reads_is_forgotten_after_a_while(

@@ -1,30 +1,14 @@
-"""What the page remembers of its visitors."""
+"""What Gradio remembers of the page's visitors, and what works without it."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
 
 from photoenhance_ui.request import OPTIONS
 from photoenhance_ui.ui.launch import MAX_SESSIONS
-from photoenhance_ui.ui.texts import Language
-from photoenhance_ui.ui.visits import MAX_LANGUAGES, Visits
 from tests.conftest import PhotoMaker
+from tests.http_api import DEFAULTS, file_data
 from tests.served import Served
-from tests.ui.test_api import DEFAULTS, file_data
-
-
-def visitor(number: int) -> Any:
-    return SimpleNamespace(session_hash=f"visitor-{number}", headers={})
-
-
-def test_the_language_of_many_visitors_is_forgotten_the_oldest_first(served: Served) -> None:
-    visits = Visits(served.running.service)
-    for number in range(MAX_LANGUAGES + 1):
-        visits.speak("zh", visitor(number))
-    assert visits.say(visitor(MAX_LANGUAGES)).language is Language.CHINESE
-    assert visits.say(visitor(1)).language is Language.CHINESE
-    assert visits.say(visitor(0)).language is Language.ENGLISH
 
 
 def asked(served: Served, session: str, number: int, data: list[Any]) -> str:
