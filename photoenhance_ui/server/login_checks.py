@@ -24,7 +24,7 @@ OPEN_PATHS = frozenset(
     for slash in ("", "/")
 ) | {"/"}  # fmt: skip
 OPEN_FOLDERS = ("/assets/", "/static/", "/svelte/")
-"""What the login page is made of; everything else waits for a login."""
+"""Paths that the login page is made of; all others need a login."""
 
 
 class LoginStore(Protocol):

@@ -18,13 +18,13 @@ SECRET_BYTES = 32
 
 @dataclass(frozen=True)
 class Owners:
-    """Makes tokens and tells whose they are."""
+    """Makes tokens, and finds out whose they are."""
 
     secret: bytes = field(repr=False)
 
     @classmethod
     def with_secret_in(cls, folder: Path) -> "Owners":
-        """With the secret that lies in ``folder``; made at the first start, for our eyes."""
+        """Read the secret that lies in ``folder``; the first start makes it, for this user alone."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / SECRET_FILE
         try:
@@ -39,7 +39,7 @@ class Owners:
 
     @property
     def storage_secret(self) -> str:
-        """With which the browser's storage is scrambled; the page shows it, so it is not ours."""
+        """The key that scrambles the browser's storage; the page shows it, so it is another secret."""
         return hmac.new(self.secret, b"browser storage", hashlib.sha256).hexdigest()[:32]
 
     def new_token(self) -> str:

@@ -1,4 +1,4 @@
-"""What every door can tell: how the machine stands, and which networks there are.
+"""The reports that every door gives: how the machine stands, and which networks there are.
 
 Plain JSON values, so that the page, the API and the command line say the same.
 """

@@ -21,13 +21,13 @@ POLICY = (
     "base-uri 'self'",
     "form-action 'self'",
 )
-"""What the page may load: its own. Gradio writes scripts and styles into its page."""
+"""The page may load what is its own. Gradio writes scripts and styles into its page."""
 POLICY_OF_FILES = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 """A photo that is opened by itself runs nothing, whatever it holds."""
 FILES = "/gradio_api/file"
 SHOWN_AS_FILES = ("image/avif", "image/bmp", "image/gif", "image/jpeg", "image/png", "image/tiff",
                   "image/webp")  # fmt: skip
-"""What a browser may show by itself; everything else is saved, so that it runs nothing here."""
+"""Kinds that a browser may show by themselves; all others are saved, so that they run nothing."""
 
 
 @dataclass(frozen=True)

@@ -19,15 +19,15 @@ log = logging.getLogger(__name__)
 
 SHOWN_SUFFIXES = frozenset((".jpg", ".png", ".webp", ".gif", ".avif", ".bmp"))
 THUMB_PX = 480
-"""Longest side of a thumbnail: a card, on a fine screen."""
+"""The longest side of a thumbnail, enough for a card on a screen with two pixels for one."""
 CARD_PX = 1280
-"""Longest side of a preview in a card; up to so many pixels squared the file itself is shown."""
+"""The longest side of a preview in a card; a photo of no more than this squared is shown itself."""
 VIEWER_PX = 8192
-"""Longest side of what is looked at closely, where the file itself cannot be shown."""
+"""The longest side of a preview in the viewer, where the file itself cannot be shown."""
 
 
 def card_picture(batch: Batch, photo_id: str, settings: Settings) -> Picture | None:
-    """The best there is of a photo: the final, else its draft, else the thumbnail, if made."""
+    """The best picture that there is: the final, else the draft, else the thumbnail, if it is made."""
     row = batch.row(photo_id)
     if row.output is not None:
         shown = _card_result(Path(row.output), row, settings)
@@ -56,7 +56,7 @@ def viewer_original(batch: Batch, photo_id: str, settings: Settings) -> Path | N
 
 
 def made_thumbnail(batch: Batch, photo_id: str) -> Path | None:
-    """The thumbnail of the original, where it is made already."""
+    """The thumbnail of the original; None where it is not made yet."""
     return _made(_pictures_of(batch), photo_id)
 
 
@@ -76,7 +76,7 @@ def make_thumbnail(batch: Batch, photo_id: str, settings: Settings) -> None:
 
 
 def _quick_thumbnail(path: Path, target: Path) -> bool:
-    """Whether the file is a JPEG, whose thumbnail is written then."""
+    """Write the thumbnail of a JPEG; gives whether the file is one."""
     with Image.open(path) as image:
         if image.format != "JPEG":
             return False
@@ -98,7 +98,7 @@ def _card_result(output: Path, row: Row, settings: Settings) -> Path | None:
 
 
 def _any(settings: Settings) -> Limits:
-    """Limits for what we have written ourselves."""
+    """The limits for files that we have written ourselves."""
     return Limits(2**63, settings.max_output_pixels)
 
 
@@ -120,6 +120,6 @@ def _preview_of(
 
 
 def _made(folder: Path, stem: str) -> Path | None:
-    """The picture of that stem; previews are written as one of two kinds."""
+    """The picture of that stem, as JPEG or as PNG; None where there is neither."""
     paths = (folder / safe_name(stem, suffix) for suffix in (".jpg", ".png"))
     return next((path for path in paths if path.exists()), None)

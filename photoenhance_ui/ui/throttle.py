@@ -1,4 +1,4 @@
-"""Looks at a running batch, not more often than a person can follow."""
+"""A running batch as a stream of ticks, no more of them than a person can follow."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,8 +10,8 @@ from photoenhance_ui.batch import Batch
 async def throttled(batch: Batch, pause_s: float) -> AsyncIterator[None]:
     """Run the batch and yield after changes, at most once in ``pause_s``.
 
-    Whoever reads looks at ``batch.rows``, so changes in between are never lost. Ends when the
-    batch does; the last change may come after the last yield. Closing cancels the batch.
+    Whoever reads looks at ``batch.rows``, so changes in between are never lost. It ends when the
+    batch does; the last change may come after the last yield. Closing it cancels the batch.
     """
     changed = asyncio.Event()
 

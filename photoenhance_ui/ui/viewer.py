@@ -17,7 +17,7 @@ WORDS = (
     "in", "out", "fit", "full", "save", "loading", "stage", "map.meaning", "faces", "face",
     "face.strength", "faces.all", "faces.none",
 )  # fmt: skip
-"""What the viewer says, as it stands."""
+"""The texts that the viewer shows as they are."""
 
 
 def closed_viewer(say: Texts) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def viewer_value(
 def _faces(
     batch: Batch, photo_id: str, before: Path | None, settings: Settings
 ) -> list[dict[str, float]]:
-    """Where the restored faces are, in shares of the picture's sides, and how strong each is."""
+    """Where the restored faces are, as shares of the picture's sides, and how strong each is."""
     kept, original = batch.faces(photo_id), batch.original(photo_id)
     if not kept or before is None or original is None:
         return []
