@@ -24,7 +24,7 @@ class Owners:
 
     @classmethod
     def with_secret_in(cls, folder: Path) -> "Owners":
-        """Read the secret that lies in ``folder``; the first start makes it, for this user alone."""
+        """Read the secret in ``folder``; the first start makes it, for this user alone."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / SECRET_FILE
         try:
@@ -39,7 +39,7 @@ class Owners:
 
     @property
     def storage_secret(self) -> str:
-        """The key that scrambles the browser's storage; the page shows it, so it is another secret."""
+        """The key that scrambles the browser's storage; it is in the page, so it is not ours."""
         return hmac.new(self.secret, b"browser storage", hashlib.sha256).hexdigest()[:32]
 
     def new_token(self) -> str:

@@ -27,7 +27,7 @@ VIEWER_PX = 8192
 
 
 def card_picture(batch: Batch, photo_id: str, settings: Settings) -> Picture | None:
-    """The best picture that there is: the final, else the draft, else the thumbnail, if it is made."""
+    """The best picture there is: the final, else the draft, else the thumbnail, if made."""
     row = batch.row(photo_id)
     if row.output is not None:
         shown = _card_result(Path(row.output), row, settings)
