@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     prepare_environment(os.environ)
     try:
-        from photoenhance_ui.ui.server import serve  # noqa: PLC0415 - the environment comes first
+        from photoenhance_ui.ui.launch import serve  # noqa: PLC0415 - the environment comes first
 
         return serve(settings, STATE_DIR)
     except KeyboardInterrupt:  # before there was a page

@@ -1,259 +1,417 @@
-// One photo, closely: before and after under a slider or side by side, zoomed and moved at full
-// size, what changed, and its faces. Left and right arrows go from photo to photo.
-const dialog = element.querySelector("dialog");
+// The viewer: before and after under a slider or side by side, zoomed and moved at full size, what
+// changed, and the photo's faces. Left and right arrows go from photo to photo.
+const MAX_ZOOM = 16, ZOOM_STEP = 1.5;
+const PANES = ["before", "after", "map"];
+const MODES = ["slider", "side", "map"];
+
+const state = {
+  requestId: 0, // of the newest request; an answer to an older one is not shown
+  photo: null, // the id of the photo that is open
+  value: null, // the last answer about it
+  opener: null, // what had the focus before the viewer opened
+  isMapRequested: false,
+  mode: "slider",
+  split: 0.5, // where the divider is, as a share of the width
+  zoom: 1, // screen pixels for each pixel of the photo
+  left: 0, // where the photo's corner is in the stage, in screen pixels
+  top: 0,
+  isFitted: true, // as small as fits, and stays so when the window changes
+  isBlending: false,
+  isBlendWaiting: false, // strengths changed while others were blended
+  fingers: new Map(), // pointer id -> its last event
+  grabbed: "picture", // or "divider"
+};
+
+// Making nodes
+
 const make = (tag, className = "", attributes = {}) => {
   const node = Object.assign(document.createElement(tag), { className });
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   return node;
 };
-const button = (word, act, sign) => {
-  const names = sign ? { "data-label": word } : { "data-word": word };
-  const node = make("button", sign ? "pe-small pe-sign" : "pe-small", { type: "button", ...names });
-  if (sign) node.textContent = sign;
-  node.onclick = act;
+const makeText = (tag, text) => Object.assign(make(tag), { textContent: text });
+const makeGroup = (className, ...children) => {
+  const node = make("div", className);
+  node.append(...children);
   return node;
 };
-const bar = (...parts) => { const node = make("div", "pe-tools"); node.append(...parts); return node; };
-
-// State: which photo, how it is looked at, and where.
-let asked = 0, photo = null, shown = null, mode = "slider", split = 0.5, opener = null;
-let zoom = 1, left = 0, top = 0, fitted = true;
-let blending = false, blendAgain = false, mapAsked = false;
-
-// Parts.
-const title = make("h2"), close = button("close", () => dialog.close());
-const previous = button("previous", () => go(-1), "‹"), next = button("next", () => go(1), "›");
-const modes = make("div", "pe-modes", { role: "group", "data-label": "views" });
-for (const kind of ["slider", "side", "map"]) {
-  const choice = button(kind, () => look(kind));
-  choice.dataset.mode = kind;
-  modes.append(choice);
-}
-const stage = make("div", "pe-stage-area", { tabindex: "0", role: "group", "data-label": "stage" });
-const panes = {}, images = {};
-for (const name of ["before", "after", "map"]) {
-  panes[name] = make("div", `pe-pane pe-pane-${name}`);
-  const inner = make("div", "pe-inner");
-  images[name] = make("img", "", { alt: "", draggable: "false", decoding: "async" });
-  inner.append(images[name]);
-  panes[name].append(inner, make("span", "pe-pane-name", { "data-word": name === "map" ? "map.meaning" : name }));
-  stage.append(panes[name]);
-}
-const boxes = make("div", "pe-boxes");
-panes.after.firstChild.append(boxes);
-const divider = make("div", "pe-divider");
-const wait = make("p", "pe-wait", { role: "status" });
-stage.append(divider, wait);
-const position = make("input", "", { type: "range", min: "0", max: "100", value: "50", "data-label": "position" });
-position.oninput = () => { split = position.value / 100; place(); };
-const faces = make("section", "pe-faces");
-const zooms = bar(button("out", () => zoomBy(1 / 1.5), "−"), button("in", () => zoomBy(1.5), "+"),
-  button("fit", () => fit()), button("full", () => full()));
-const save = button("save", () => trigger("save_photo", { photo }));
-dialog.append(
-  bar(title, previous, next, close), stage,
-  bar(modes, position, zooms, save), faces);
-
-// Where the picture is. In `side`, each half shows the same part of it.
-const size = () => ({ width: shown?.width || 1, height: shown?.height || 1 });
-const room = () => {
-  const { width, height } = stage.getBoundingClientRect();
-  const wide = mode === "side" && width >= height;
-  return { width: wide ? width / 2 : width, height: mode === "side" && !wide ? height / 2 : height };
+const makeButton = (word, action) => {
+  const node = make("button", "pe-small", { type: "button", "data-word": word });
+  node.onclick = action;
+  return node;
 };
-const smallest = () => Math.min(room().width / size().width, room().height / size().height);
+const makeSign = (word, sign, action) => {
+  const node = make("button", "pe-small pe-sign", { type: "button", "data-label": word });
+  node.textContent = sign;
+  node.onclick = action;
+  return node;
+};
+const makePane = (name) => {
+  const image = make("img", "", { alt: "", draggable: "false", decoding: "async" });
+  const inner = makeGroup("pe-inner", image);
+  const label = make("span", "pe-pane-name", { "data-word": name === "map" ? "map.meaning" : name });
+  return { node: makeGroup(`pe-pane pe-pane-${name}`, inner, label), inner, image };
+};
+const makeMode = (mode) => {
+  const node = makeButton(mode, () => setMode(mode));
+  node.dataset.mode = mode;
+  return node;
+};
+
+// The parts
+
+const dialog = element.querySelector("dialog");
+const parts = {
+  title: make("h2"),
+  previous: makeSign("previous", "‹", () => openNeighbour(-1)),
+  next: makeSign("next", "›", () => openNeighbour(1)),
+  close: makeButton("close", () => dialog.close()),
+  stage: make("div", "pe-stage-area", { tabindex: "0", role: "group", "data-label": "stage" }),
+  panes: Object.fromEntries(PANES.map((name) => [name, makePane(name)])),
+  boxes: make("div", "pe-boxes"),
+  divider: make("div", "pe-divider"),
+  message: make("p", "pe-wait", { role: "status" }),
+  modes: make("div", "pe-modes", { role: "group", "data-label": "views" }),
+  position: make("input", "", {
+    type: "range", min: "0", max: "100", value: "50", "data-label": "position",
+  }),
+  faces: make("section", "pe-faces"),
+};
+
+const assemble = () => {
+  const { stage, panes, modes } = parts;
+  const zooms = makeGroup(
+    "pe-tools",
+    makeSign("out", "−", () => zoomBy(1 / ZOOM_STEP)),
+    makeSign("in", "+", () => zoomBy(ZOOM_STEP)),
+    makeButton("fit", () => fit()),
+    makeButton("full", () => zoomToFull()),
+  );
+  const save = makeButton("save", () => trigger("save_photo", { photo: state.photo }));
+  panes.after.inner.append(parts.boxes);
+  stage.append(...PANES.map((name) => panes[name].node), parts.divider, parts.message);
+  modes.append(...MODES.map(makeMode));
+  parts.position.oninput = () => {
+    state.split = parts.position.value / 100;
+    place();
+  };
+  dialog.append(
+    makeGroup("pe-tools", parts.title, parts.previous, parts.next, parts.close),
+    stage,
+    makeGroup("pe-tools", modes, parts.position, zooms, save),
+    parts.faces,
+  );
+};
+
+// Where the picture is. Side by side, each half shows the same part of it.
+
+const clamp = (value, lowest, highest) => Math.min(highest, Math.max(lowest, value));
+const photoSize = () => ({ width: state.value?.width || 1, height: state.value?.height || 1 });
+const paneSize = () => {
+  const { width, height } = parts.stage.getBoundingClientRect();
+  if (state.mode !== "side") return { width, height };
+  return width >= height ? { width: width / 2, height } : { width, height: height / 2 };
+};
+const fittingZoom = () => {
+  const pane = paneSize(), photo = photoSize();
+  return Math.min(pane.width / photo.width, pane.height / photo.height);
+};
+const isSmallest = () => state.zoom <= fittingZoom() * 1.001;
 const fit = () => {
-  zoom = smallest();
-  left = (room().width - zoom * size().width) / 2;
-  top = (room().height - zoom * size().height) / 2;
-  fitted = true;
+  const pane = paneSize(), photo = photoSize();
+  state.zoom = fittingZoom();
+  state.left = (pane.width - state.zoom * photo.width) / 2;
+  state.top = (pane.height - state.zoom * photo.height) / 2;
+  state.isFitted = true;
   place();
 };
-const full = () => zoomBy(1 / devicePixelRatio / zoom);
-const zoomBy = (factor, at = { x: room().width / 2, y: room().height / 2 }) => {
-  const wanted = Math.min(16, Math.max(smallest(), zoom * factor));
-  left = at.x - (at.x - left) * wanted / zoom;
-  top = at.y - (at.y - top) * wanted / zoom;
-  zoom = wanted;
-  fitted = zoom <= smallest() * 1.001;
+const middle = () => ({ x: paneSize().width / 2, y: paneSize().height / 2 });
+const zoomBy = (factor, at = middle()) => {
+  const wanted = Math.min(MAX_ZOOM, Math.max(fittingZoom(), state.zoom * factor));
+  state.left = at.x - ((at.x - state.left) * wanted) / state.zoom;
+  state.top = at.y - ((at.y - state.top) * wanted) / state.zoom;
+  state.zoom = wanted;
+  state.isFitted = isSmallest();
   keepInside();
 };
+const zoomToFull = (at = middle()) => zoomBy(1 / devicePixelRatio / state.zoom, at);
+const moveBy = (x, y) => {
+  state.left += x;
+  state.top += y;
+  state.isFitted = false;
+  keepInside();
+};
+const insideOf = (start, length, space) =>
+  length <= space ? (space - length) / 2 : clamp(start, space - length, 0);
 const keepInside = () => {
-  const limit = (at, length, space) => length <= space ? (space - length) / 2 : Math.min(0, Math.max(space - length, at));
-  left = limit(left, zoom * size().width, room().width);
-  top = limit(top, zoom * size().height, room().height);
+  const pane = paneSize(), photo = photoSize();
+  state.left = insideOf(state.left, state.zoom * photo.width, pane.width);
+  state.top = insideOf(state.top, state.zoom * photo.height, pane.height);
   place();
 };
-const place = () => {
-  const { width, height } = size(), space = room();
-  for (const name of ["before", "after", "map"]) {
-    const inner = panes[name].firstChild;
-    inner.style.width = `${width}px`;
-    inner.style.height = `${height}px`;
-    inner.style.transform = `translate(${left}px, ${top}px) scale(${zoom})`;
-    inner.classList.toggle("pe-crisp", zoom * devicePixelRatio > 2);
-  }
-  boxes.style.setProperty("--line", `${2 / zoom}px`);
-  const cut = split * space.width;
-  panes.after.style.clipPath = mode === "slider" ? `inset(0 0 0 ${cut}px)` : "";
-  panes.before.style.clipPath = mode === "slider" ? `inset(0 ${space.width - cut}px 0 0)` : "";
-  divider.style.left = `${cut}px`;
-  position.value = Math.round(100 * split);
+
+const placePicture = (inner) => {
+  const { width, height } = photoSize();
+  inner.style.width = `${width}px`;
+  inner.style.height = `${height}px`;
+  inner.style.transform = `translate(${state.left}px, ${state.top}px) scale(${state.zoom})`;
+  inner.classList.toggle("pe-crisp", state.zoom * devicePixelRatio > 2);
 };
-const look = (kind) => {
-  mode = kind;
-  stage.dataset.mode = kind;
-  stage.dataset.way = stage.clientWidth >= stage.clientHeight ? "wide" : "high";
-  for (const choice of modes.children) choice.ariaPressed = String(choice.dataset.mode === kind);
-  position.hidden = kind !== "slider";
-  if (kind === "map" && shown && !shown.map && !mapAsked && !blending) {
-    mapAsked = true;
-    ask("map_photo");
-  }
-  if (fitted) fit(); else keepInside();
+const placeDivider = () => {
+  const { width } = paneSize(), cut = state.split * width, isSlider = state.mode === "slider";
+  parts.panes.after.node.style.clipPath = isSlider ? `inset(0 0 0 ${cut}px)` : "";
+  parts.panes.before.node.style.clipPath = isSlider ? `inset(0 ${width - cut}px 0 0)` : "";
+  parts.divider.style.left = `${cut}px`;
+  parts.position.value = Math.round(100 * state.split);
+};
+const place = () => {
+  for (const name of PANES) placePicture(parts.panes[name].inner);
+  parts.boxes.style.setProperty("--line", `${2 / state.zoom}px`);
+  placeDivider();
 };
 
-// Asking and showing.
+const setMode = (mode) => {
+  const { stage } = parts;
+  state.mode = mode;
+  stage.dataset.mode = mode;
+  stage.dataset.way = stage.clientWidth >= stage.clientHeight ? "wide" : "high";
+  for (const choice of parts.modes.children) choice.ariaPressed = String(choice.dataset.mode === mode);
+  parts.position.hidden = mode !== "slider";
+  if (mode === "map") requestMap();
+  if (state.isFitted) fit();
+  else keepInside();
+};
+
+// Asking the server
+
 const word = (key) => props.value?.words?.[key] ?? "";
-const ask = (event, more = {}) => { asked += 1; wait.textContent = word("loading"); trigger(event, { photo, asked, ...more }); };
+const request = (event, payload = {}) => {
+  state.requestId += 1;
+  parts.message.textContent = word("loading");
+  trigger(event, { photo: state.photo, request_id: state.requestId, ...payload });
+};
+const requestMap = () => {
+  const { value, isMapRequested, isBlending } = state;
+  if (!value || value.map || isMapRequested || isBlending) return;
+  state.isMapRequested = true;
+  request("map_photo");
+};
+const requestBlend = () => {
+  if (state.isBlending) {
+    state.isBlendWaiting = true;
+    return;
+  }
+  state.isBlending = true;
+  state.isMapRequested = false;
+  request("blend_photo", { strengths: strengths() });
+};
+const endBlend = () => {
+  if (!state.isBlending || props.value?.request_id !== state.requestId) return;
+  state.isBlending = false;
+  if (!state.isBlendWaiting) return;
+  state.isBlendWaiting = false;
+  requestBlend();
+};
+
+// Opening
+
+const clearImages = () => {
+  for (const name of PANES) parts.panes[name].image.removeAttribute("src");
+};
+const clearFaces = () => {
+  parts.boxes.replaceChildren();
+  parts.faces.replaceChildren();
+};
+const showDialog = () => {
+  if (dialog.open) return;
+  state.opener = document.activeElement;
+  dialog.showModal();
+  parts.stage.focus();
+};
 const open = (id) => {
-  if (!dialog.open) { opener = document.activeElement; dialog.showModal(); stage.focus(); }
-  photo = id; shown = null; fitted = true; mapAsked = blending = blendAgain = false;
-  for (const image of Object.values(images)) image.removeAttribute("src");
-  boxes.replaceChildren(); faces.replaceChildren(); title.textContent = "";
-  if (mode === "map") mode = "slider";
-  ask("open_photo");
+  showDialog();
+  Object.assign(state, {
+    photo: id, value: null, isFitted: true,
+    isMapRequested: false, isBlending: false, isBlendWaiting: false,
+  });
+  clearImages();
+  clearFaces();
+  parts.title.textContent = "";
+  if (state.mode === "map") state.mode = "slider";
+  request("open_photo");
 };
-const ready = () => [...document.querySelectorAll('.pe-card[data-state="done"]')].map((card) => card.dataset.id);
-const go = (step) => {
-  const ids = ready(), place = ids.indexOf(photo) + step;
-  if (ids[place]) open(ids[place]);
+const finishedIds = () =>
+  [...document.querySelectorAll('.pe-card[data-state="done"]')].map((card) => card.dataset.id);
+const openNeighbour = (step) => {
+  const ids = finishedIds(), id = ids[ids.indexOf(state.photo) + step];
+  if (id) open(id);
 };
-const speak = () => {
+const forget = () => {
+  clearImages();
+  state.photo = state.value = null;
+  state.opener?.focus();
+};
+
+// Showing an answer
+
+const drawWords = () => {
   for (const node of dialog.querySelectorAll("[data-word]")) node.textContent = word(node.dataset.word);
   for (const node of dialog.querySelectorAll("[data-label]")) node.ariaLabel = word(node.dataset.label);
   dialog.ariaLabel = word("viewer");
 };
-const show = () => {
-  speak();
-  const value = props.value;
-  if (!value?.photo || value.photo !== photo || value.asked !== asked || !dialog.open) return;
-  const isNew = shown?.photo !== photo;
-  shown = value;
-  wait.textContent = value.message; // Gradio's own messages would lie behind the dialog
-  title.textContent = value.name;
-  for (const name of ["before", "after", "map"]) {
-    const address = value[name];
-    if (!address) images[name].removeAttribute("src");
-    else if (images[name].getAttribute("src") !== address) images[name].src = address;
-    images[name].alt = address ? `${word(name)}: ${value.name}` : "";
-  }
-  const ids = ready(), at = ids.indexOf(photo);
-  previous.disabled = at <= 0;
-  next.disabled = at < 0 || at >= ids.length - 1;
-  if (isNew) drawFaces();
-  look(mode);
+const drawImage = (name, value) => {
+  const address = value[name], { image } = parts.panes[name];
+  if (!address) image.removeAttribute("src");
+  else if (image.getAttribute("src") !== address) image.src = address;
+  image.alt = address ? `${word(name)}: ${value.name}` : "";
+};
+const drawNeighbours = () => {
+  const ids = finishedIds(), place = ids.indexOf(state.photo);
+  parts.previous.disabled = place <= 0;
+  parts.next.disabled = place < 0 || place >= ids.length - 1;
+};
+const isAnswer = (value) =>
+  dialog.open && value?.photo && value.photo === state.photo && value.request_id === state.requestId;
+const drawAnswer = (value) => {
+  const isNew = state.value?.photo !== state.photo;
+  state.value = value;
+  parts.message.textContent = value.message; // Gradio's own messages would lie behind the dialog
+  parts.title.textContent = value.name;
+  for (const name of PANES) drawImage(name, value);
+  drawNeighbours();
+  if (isNew) drawFaces(value.faces);
+  setMode(state.mode);
+};
+const draw = () => {
+  drawWords();
+  if (isAnswer(props.value)) drawAnswer(props.value);
 };
 
-// Faces: each on or off and as strong as one likes; the server blends what it kept.
-const strengths = () => [...faces.querySelectorAll(".pe-face")].map((line) => {
+// Faces: each on or off and as strong as one likes; the server blends what it kept
+
+const strengths = () => [...parts.faces.querySelectorAll(".pe-face")].map((line) => {
   const [on, strength] = line.querySelectorAll("input");
   return on.checked ? strength.value / 100 : 0;
 });
-const blend = () => {
-  if (blending) { blendAgain = true; return; }
-  blending = true;
-  mapAsked = false;
-  ask("blend_photo", { strengths: strengths() });
+const setAllFaces = (on) => {
+  for (const box of parts.faces.querySelectorAll("input[type=checkbox]")) box.checked = on;
+  requestBlend();
 };
-const blended = () => {
-  if (blending && props.value?.asked === asked) {
-    blending = false;
-    if (blendAgain) { blendAgain = false; blend(); }
-  }
+const makeBox = (face, number) => {
+  const box = make("div", "pe-box", { "data-number": number });
+  const shares = { left: face.x, top: face.y, width: face.width, height: face.height };
+  for (const [side, share] of Object.entries(shares)) box.style[side] = `${100 * share}%`;
+  return box;
 };
-const drawFaces = () => {
-  boxes.replaceChildren(); faces.replaceChildren();
-  if (!shown.faces.length) return;
-  const all = (on) => () => {
-    for (const box of faces.querySelectorAll("input[type=checkbox]")) box.checked = on;
-    blend();
+const makeFaceLine = (face, number, box) => {
+  const line = make("div", "pe-face"), label = make("label");
+  const on = make("input", "", { type: "checkbox" });
+  const strength = make("input", "", { type: "range", min: "0", max: "100", step: "5" });
+  on.checked = face.strength > 0;
+  strength.value = Math.round(100 * (face.strength || 0.8));
+  strength.ariaLabel = word("face.strength").replace("{count}", number);
+  on.onchange = requestBlend;
+  strength.onchange = () => {
+    on.checked = true;
+    requestBlend();
   };
-  const heading = make("h3");
-  heading.textContent = word("faces");
-  const head = bar(heading, button("faces.all", all(true)), button("faces.none", all(false)));
-  faces.append(head);
-  shown.faces.forEach((face, index) => {
-    const name = word("face").replace("{count}", index + 1);
-    const box = make("div", "pe-box");
-    for (const [side, share] of [["left", face.x], ["top", face.y], ["width", face.width], ["height", face.height]])
-      box.style[side] = `${100 * share}%`;
-    box.dataset.number = index + 1;
-    boxes.append(box);
-    const line = make("div", "pe-face"), label = make("label"), on = make("input", "", { type: "checkbox" });
-    const strength = make("input", "", { type: "range", min: "0", max: "100", step: "5" });
-    on.checked = face.strength > 0;
-    strength.value = Math.round(100 * (face.strength || 0.8));
-    strength.ariaLabel = word("face.strength").replace("{count}", index + 1);
-    on.onchange = blend;
-    strength.onchange = () => { on.checked = true; blend(); };
-    line.onpointerenter = () => box.classList.add("pe-here");
-    line.onpointerleave = () => box.classList.remove("pe-here");
-    label.append(on, ` ${name}`);
-    line.append(label, strength);
-    faces.append(line);
+  line.onpointerenter = () => box.classList.add("pe-here");
+  line.onpointerleave = () => box.classList.remove("pe-here");
+  label.append(on, ` ${word("face").replace("{count}", number)}`);
+  line.append(label, strength);
+  return line;
+};
+const drawFaces = (faces) => {
+  clearFaces();
+  if (!faces.length) return;
+  parts.faces.append(makeGroup(
+    "pe-tools",
+    makeText("h3", word("faces")),
+    makeButton("faces.all", () => setAllFaces(true)),
+    makeButton("faces.none", () => setAllFaces(false)),
+  ));
+  faces.forEach((face, index) => {
+    const box = makeBox(face, index + 1);
+    parts.boxes.append(box);
+    parts.faces.append(makeFaceLine(face, index + 1, box));
   });
-  speak();
+  drawWords();
 };
 
-// Hands: one finger or the mouse moves the picture or the divider, two fingers zoom, so does the wheel.
-const fingers = new Map();
-let grabs = "picture";
-const within = (event) => {
-  const area = stage.getBoundingClientRect(), space = room();
-  return { x: (event.clientX - area.left) % space.width, y: (event.clientY - area.top) % space.height };
+// Pointers: one finger or the mouse moves the picture or the divider, two fingers zoom
+
+const pointIn = (event) => {
+  const area = parts.stage.getBoundingClientRect(), pane = paneSize();
+  return { x: (event.clientX - area.left) % pane.width, y: (event.clientY - area.top) % pane.height };
 };
-stage.addEventListener("pointerdown", (event) => {
-  stage.setPointerCapture(event.pointerId);
-  fingers.set(event.pointerId, event);
-  const near = Math.abs(within(event).x - split * room().width) < (event.pointerType === "touch" ? 28 : 14);
-  grabs = mode === "slider" && (near || zoom <= smallest() * 1.001) ? "divider" : "picture";
-});
-stage.addEventListener("pointermove", (event) => {
-  const before = fingers.get(event.pointerId);
+const isNearDivider = (event) => {
+  const reach = event.pointerType === "touch" ? 28 : 14;
+  return Math.abs(pointIn(event).x - state.split * paneSize().width) < reach;
+};
+const moveDivider = (event) => {
+  const fromLeft = event.clientX - parts.stage.getBoundingClientRect().left;
+  state.split = clamp(fromLeft / paneSize().width, 0, 1);
+  place();
+};
+const pinch = (event, before) => {
+  const other = [...state.fingers.values()].find((finger) => finger.pointerId !== event.pointerId);
+  const apart = (one) => Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY);
+  zoomBy(apart(event) / Math.max(1, apart(before)), pointIn(event));
+};
+const pressed = (event) => {
+  parts.stage.setPointerCapture(event.pointerId);
+  state.fingers.set(event.pointerId, event);
+  const takesDivider = state.mode === "slider" && (isNearDivider(event) || isSmallest());
+  state.grabbed = takesDivider ? "divider" : "picture";
+};
+const dragged = (event) => {
+  const before = state.fingers.get(event.pointerId);
   if (!before) return;
-  if (fingers.size === 2) {
-    const other = [...fingers.values()].find((finger) => finger.pointerId !== event.pointerId);
-    const apart = (one) => Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY);
-    zoomBy(apart(event) / Math.max(1, apart(before)), within(event));
-  } else if (grabs === "divider") {
-    split = Math.min(1, Math.max(0, (event.clientX - stage.getBoundingClientRect().left) / room().width));
-    place();
-  } else {
-    left += event.clientX - before.clientX;
-    top += event.clientY - before.clientY;
-    fitted = false;
-    keepInside();
-  }
-  fingers.set(event.pointerId, event);
-});
-for (const end of ["pointerup", "pointercancel"]) stage.addEventListener(end, (event) => fingers.delete(event.pointerId));
-stage.addEventListener("wheel", (event) => { event.preventDefault(); zoomBy(1.0015 ** -event.deltaY, within(event)); }, { passive: false });
-stage.addEventListener("dblclick", (event) => fitted ? zoomBy(1 / devicePixelRatio / zoom, within(event)) : fit());
-dialog.addEventListener("keydown", (event) => {
-  if (event.target.matches("input[type=range]")) return;
-  const acts = { ArrowLeft: () => go(-1), ArrowRight: () => go(1), "+": () => zoomBy(1.5), "=": () => zoomBy(1.5), "-": () => zoomBy(1 / 1.5), 0: fit, 1: full };
-  if (event.ctrlKey || event.metaKey || event.altKey || !acts[event.key]) return;
+  if (state.fingers.size === 2) pinch(event, before);
+  else if (state.grabbed === "divider") moveDivider(event);
+  else moveBy(event.clientX - before.clientX, event.clientY - before.clientY);
+  state.fingers.set(event.pointerId, event);
+};
+const released = (event) => state.fingers.delete(event.pointerId);
+const wheeled = (event) => {
   event.preventDefault();
-  acts[event.key]();
-});
-dialog.addEventListener("close", () => {
-  for (const image of Object.values(images)) image.removeAttribute("src");
-  photo = shown = null;
-  opener?.focus();
-});
-new ResizeObserver(() => { if (dialog.open && shown) look(mode); }).observe(stage);
-document.addEventListener("pe-open", (event) => open(event.detail));
-watch("value", () => { blended(); show(); });
-look(mode);
-speak();
+  zoomBy(1.0015 ** -event.deltaY, pointIn(event));
+};
+const doubleClicked = (event) => (state.isFitted ? zoomToFull(pointIn(event)) : fit());
+
+// Keys
+
+const KEYS = {
+  ArrowLeft: () => openNeighbour(-1),
+  ArrowRight: () => openNeighbour(1),
+  "+": () => zoomBy(ZOOM_STEP),
+  "=": () => zoomBy(ZOOM_STEP),
+  "-": () => zoomBy(1 / ZOOM_STEP),
+  0: () => fit(),
+  1: () => zoomToFull(),
+};
+const keyPressed = (event) => {
+  if (event.target.matches("input[type=range]")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || !KEYS[event.key]) return;
+  event.preventDefault();
+  KEYS[event.key]();
+};
+
+const listen = () => {
+  const { stage } = parts;
+  stage.addEventListener("pointerdown", pressed);
+  stage.addEventListener("pointermove", dragged);
+  for (const end of ["pointerup", "pointercancel"]) stage.addEventListener(end, released);
+  stage.addEventListener("wheel", wheeled, { passive: false });
+  stage.addEventListener("dblclick", doubleClicked);
+  dialog.addEventListener("keydown", keyPressed);
+  dialog.addEventListener("close", forget);
+  new ResizeObserver(() => { if (dialog.open && state.value) setMode(state.mode); }).observe(stage);
+  document.addEventListener("pe-open", (event) => open(event.detail));
+  watch("value", () => { endBlend(); draw(); });
+};
+
+assemble();
+listen();
+setMode(state.mode);
+drawWords();

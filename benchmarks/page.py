@@ -147,7 +147,7 @@ def measured(browser: Browser, address: str, photos: int) -> dict[str, Any]:
     """One run, whole."""
     page = browser.new_page(viewport={"width": DESKTOP[0], "height": DESKTOP[1]})
     page.goto(address)
-    page.locator("#pe-banner", has_text="builtin").wait_for()
+    page.locator('#pe-banner [data-network="builtin"]').wait_for()
     with tempfile.TemporaryDirectory() as folder:
         samples, seen = watched(page, small_photos(Path(folder), photos))
     return {

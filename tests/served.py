@@ -13,7 +13,7 @@ from gradio_client import Client
 
 from photoenhance_ui import engine as engine_module
 from photoenhance_ui.settings import Settings, settings_from
-from photoenhance_ui.ui.server import Running, serving
+from photoenhance_ui.ui.launch import Running, serving
 from tests.hooked import HookedNetworks
 
 

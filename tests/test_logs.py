@@ -8,9 +8,9 @@ from safetensors.numpy import save_file
 
 from photoenhance_ui.events import State
 from photoenhance_ui.request import Request
+from photoenhance_ui.server.service import open_service
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.traces import trace_of
-from photoenhance_ui.ui.service import open_service
 from tests.conftest import PhotoMaker
 from tests.driver import run_to_end
 from tests.networks.random_weights import random_srvgg

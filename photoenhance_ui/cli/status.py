@@ -3,8 +3,8 @@
 import json
 
 from photoenhance_ui.cli.parser import ALL_DONE
-from photoenhance_ui.doors import status_report
 from photoenhance_ui.engine import open_engine
+from photoenhance_ui.server.reports import status_report
 from photoenhance_ui.settings import Settings
 
 

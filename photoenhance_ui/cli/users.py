@@ -6,7 +6,7 @@ import sys
 
 from photoenhance_ui.cli.parser import ALL_DONE
 from photoenhance_ui.errors import InvalidOption
-from photoenhance_ui.users import hash_of_key, hash_of_password, new_key
+from photoenhance_ui.server.users import hash_of_key, hash_of_password, new_key
 
 MIN_CHARACTERS = 8
 

@@ -18,8 +18,8 @@ from photoenhance_ui.errors import InvalidOption, TooManyCalls, TooMuchAtOnce
 from photoenhance_ui.events import Row
 from photoenhance_ui.options import Option
 from photoenhance_ui.request import OPTIONS, Request
-from photoenhance_ui.ui.answers import Whole
-from photoenhance_ui.ui.service import Service
+from photoenhance_ui.server.service import Service
+from photoenhance_ui.ui.blocks import FinalAnswer
 from photoenhance_ui.ui.texts import ENGLISH
 from photoenhance_ui.ui.uploads import paths_of, photo_input, photos_input
 
@@ -76,8 +76,8 @@ class Endpoints:
             async with aclosing(batch.changes()) as changes:  # type: ignore[type-var]
                 async for change in changes:
                     if change.row.state.settled:
-                        yield told([(places[change.photo_id], change.row)])
-        yield Whole(*told(list(enumerate(batch.rows))))
+                        yield answer_of([(places[change.photo_id], change.row)])
+        yield FinalAnswer(*answer_of(list(enumerate(batch.rows))))
 
     @_takes("photo", str | None)
     async def enhance_one(self, *inputs: Any) -> tuple[str | None, dict[str, Any]]:
@@ -105,8 +105,8 @@ class Endpoints:
         """A new batch that holds the photos; taking files in is work for a thread."""
         paths, most = paths_of(photos), self._service.settings.max_photos
         if len(paths) > most:
-            told = ENGLISH("too_many", count=len(paths), most=most)
-            raise gr.Error(told, print_exception=False)
+            sentence = ENGLISH("too_many", count=len(paths), most=most)
+            raise gr.Error(sentence, print_exception=False)
         caller = self._service.caller(request.username, address_of(request))
 
         def fill() -> Batch:
@@ -120,7 +120,7 @@ class Endpoints:
             raise gr.Error(error.sentence, print_exception=False) from error
 
 
-def told(rows: Sequence[tuple[int, Row]]) -> tuple[list[str], Report]:
+def answer_of(rows: Sequence[tuple[int, Row]]) -> tuple[list[str], Report]:
     """Files and report of photos, each with its place among those that were given."""
     files = [row.output for _, row in rows if row.output is not None]
     return files, [{"index": place, **row.as_json()} for place, row in rows]

@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 
-from photoenhance_ui.ui.look import ASSETS_DIR
+from photoenhance_ui.ui.theme import ASSETS_DIR
 
 
 def cards(**properties: Any) -> gr.HTML:
@@ -24,11 +24,11 @@ def cards(**properties: Any) -> gr.HTML:
 
 
 def viewer(**properties: Any) -> gr.HTML:
-    """One photo, closely: the value is that of ``closeup.closeup``.
+    """One photo, closely: the value is that of ``viewer.viewer_value``.
 
-    Events: ``open_photo`` and ``map_photo`` with ``{"photo", "asked"}``, ``blend_photo`` with
-    ``strengths`` too, ``save_photo`` with ``{"photo"}``. ``asked`` comes back in the value, so
-    that a late answer is told from the one that is waited for.
+    Events: ``open_photo`` and ``map_photo`` with ``{"photo", "request_id"}``, ``blend_photo`` with
+    ``strengths`` too, ``save_photo`` with ``{"photo"}``. ``request_id`` comes back in the value, so
+    that a late answer is not taken for the one that is waited for.
     """
     return _scripted("viewer.js", html_template='<dialog class="pe-viewer"></dialog>', **properties)
 

@@ -1,4 +1,4 @@
-"""The page: what is where, and which handler answers which event."""
+"""The page: what is where."""
 
 from dataclasses import dataclass
 from html import escape
@@ -7,57 +7,19 @@ from typing import Any
 import gradio as gr
 
 from photoenhance_ui.request import OPTIONS, PRESETS
-from photoenhance_ui.ui.answers import Answering
-from photoenhance_ui.ui.api import COMPUTES, build_api
-from photoenhance_ui.ui.closeup import closed
 from photoenhance_ui.ui.components import buttons, cards, viewer
+from photoenhance_ui.ui.download_handlers import SAVED
 from photoenhance_ui.ui.labels import Labels
-from photoenhance_ui.ui.look import logo_svg
 from photoenhance_ui.ui.options import option_input
-from photoenhance_ui.ui.page import SAVED, Page
-from photoenhance_ui.ui.service import Service
-from photoenhance_ui.ui.texts import ENGLISH, Language, Texts, texts_in
+from photoenhance_ui.ui.page import Page
+from photoenhance_ui.ui.texts import Language, Texts
+from photoenhance_ui.ui.theme import css_string, logo_svg
 from photoenhance_ui.ui.uploads import photos_input
+from photoenhance_ui.ui.viewer import closed_viewer
 
 STORAGE_KEY = "photoenhance-owner"
 LANGUAGE_KEY = "photoenhance-language"
-BANNER_EVERY_S = 3.0
 LANGUAGES = [("English", Language.ENGLISH.value), ("中文", Language.CHINESE.value)]
-SPEAK_JS = "(language) => { document.documentElement.lang = language; }"
-SHOW_BATCH_JS = """() => {
-  if (!matchMedia("(max-width: 800px)").matches) return;
-  const summary = document.querySelector("#pe-summary");
-  setTimeout(() => summary?.scrollIntoView({block: "start"}), 200);
-}"""
-SHOW_START_JS = """() =>
-  document.querySelector("#pe-start")?.scrollIntoView({block: "nearest"})"""
-CHOSEN_JS = """(_, ...others) => [
-  [...document.querySelectorAll(".pe-choose:checked")].map((box) => box.closest("li").dataset.id),
-  ...others]"""
-SAVE_FILE_JS = """(file) => {
-  if (!file) return;
-  const link = document.createElement("a");
-  link.href = file.url;
-  link.download = file.orig_name || "";
-  document.body.append(link);
-  link.click();
-  link.remove();
-}"""
-
-
-QUICK: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
-"""For what answers at once and never waits behind work."""
-OFTEN: dict[str, Any] = {**QUICK, "trigger_mode": "multiple"}
-"""For what a person may do again before the first answer is there."""
-
-TELLS: dict[str, Any] = {
-    "concurrency_id": "tells",
-    "concurrency_limit": 20,
-    "api_visibility": "private",
-    "show_progress": "hidden",
-    "trigger_mode": "multiple",
-}
-"""For what may have to tell something in passing, which Gradio does only from its queue."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +54,7 @@ class View:
     cancel: gr.Button
     retry: gr.Button
     download_all: gr.Button
-    download_chosen: gr.Button
+    download_selected: gr.Button
     clear: gr.Button
 
     @property
@@ -100,13 +62,13 @@ class View:
         """In the order in which updates come."""
         return [
             self.empty, self.summary, self.cards, self.cancel, self.retry, self.download_all,
-            self.download_chosen, self.clear,
+            self.download_selected, self.clear,
         ]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Networks:
-    """The panel that tells of networks and takes new ones."""
+    """The panel that shows networks and installs new ones."""
 
     panel: gr.Accordion
     table: gr.HTML
@@ -128,26 +90,8 @@ class Screen:
     networks: Networks
 
 
-def build_page(service: Service) -> Answering:
-    """The whole app: the page and the API, ready to be launched."""
-    page = Page(service)
-    labels = Labels()
-    blocks = Answering(title=ENGLISH("title"), analytics_enabled=False)
-    with blocks:
-        screen = _screen(page, labels)
-        _wire_batch(page, screen, service.settings.handlers)
-        _wire_viewer(page, screen)
-        _wire_keeping(page, screen)
-        _wire_networks(page, screen)
-        _wire_page(blocks, page, screen, labels)
-        build_api(service)
-    return blocks
-
-
-# What is where
-
-
-def _screen(page: Page, labels: Labels) -> Screen:
+def make_screen(page: Page, labels: Labels) -> Screen:
+    """Put everything onto the page; of ``labels`` come the parts that are texts."""
     secret = page.service.owners.storage_secret
     token = gr.BrowserState(None, storage_key=STORAGE_KEY, secret=secret)
     kept_language = gr.BrowserState(None, storage_key=LANGUAGE_KEY, secret=secret)
@@ -162,18 +106,21 @@ def _screen(page: Page, labels: Labels) -> Screen:
             controls = _controls(page, labels)
         with gr.Column(scale=3, min_width=320, elem_id="pe-results"):
             view = _view(page, labels)
-    closely = labels.make(viewer, lambda say: {"value": closed(say)}, elem_id="pe-viewer")
+    photo_viewer = labels.make(
+        viewer, lambda say: {"value": closed_viewer(say)}, elem_id="pe-viewer"
+    )
     banner = gr.HTML(elem_id="pe-banner")
     networks = _networks(labels)
-    return Screen(token, kept_language, language, banner, controls, view, closely, networks)
+    return Screen(token, kept_language, language, banner, controls, view, photo_viewer, networks)
 
 
 def _header_html(say: Texts) -> str:
     return (
         f'<header class="pe-header">{logo_svg()}<div><h1>{escape(say("title"))}</h1>'
         f"<p>{escape(say('tagline'))} <b>{escape(say('private'))}</b></p></div></header>"
-        f"<style>:root {{ --pe-drop: '{say('drop')}'; --pe-kinds: '{say('drop.kinds')}'; "
-        f"--pe-own: '{say('networks.own.drop')}'; }}</style>"
+        f"<style>:root {{ --pe-drop: {css_string(say('drop'))}; "
+        f"--pe-kinds: {css_string(say('drop.kinds'))}; "
+        f"--pe-own: {css_string(say('networks.own.drop'))}; }}</style>"
     )
 
 
@@ -213,7 +160,7 @@ def _controls(page: Page, labels: Labels) -> Controls:
 
 
 def _view(page: Page, labels: Labels) -> View:
-    empty = labels.make(buttons, lambda say: {"value": page.empty(say)}, elem_id="pe-empty")
+    empty = labels.make(buttons, lambda say: {"value": page.batches.empty(say)}, elem_id="pe-empty")
     summary = gr.HTML(elem_id="pe-summary")
     with gr.Row(elem_id="pe-actions"):
         actions = [
@@ -252,110 +199,3 @@ def _networks(labels: Labels) -> Networks:
         )  # fmt: skip
         hint = gr.Markdown(elem_id="pe-networks-hint")
     return Networks(panel, table, own, hint)
-
-
-# What happens
-
-
-def _wire_batch(page: Page, screen: Screen, handlers: int) -> None:
-    """Start, watch, cancel, retry. What a button does is quick; only watching waits in line."""
-    token, controls, view = screen.token, screen.controls, screen.view
-    watching: dict[str, Any] = {
-        "concurrency_id": COMPUTES,
-        "concurrency_limit": handlers,
-        "api_visibility": "private",
-        "show_progress": "hidden",
-        "trigger_mode": "multiple",  # one that finds the batch watched ends at once
-    }
-    controls.photos.change(
-        lambda photos: gr.Button(interactive=bool(photos)),
-        controls.photos, controls.start, **QUICK,
-    )  # fmt: skip
-    given = view.empty.take_example(page.take_example, None, controls.photos, **QUICK)
-    given.success(None, None, None, js=SHOW_START_JS, **QUICK)
-    taken = controls.start.click(
-        page.take,
-        [controls.photos, token, *controls.options.values()],
-        [controls.photos, *view.components],
-        **{**TELLS, "trigger_mode": "once"},
-    )
-    taken.success(None, None, None, js=SHOW_BATCH_JS, **QUICK)
-    again = view.retry.click(page.retry, token, view.components, **QUICK)
-    one_again = view.cards.retry_photo(page.retry_photo, token, view.components, **OFTEN)
-    for ready in (taken, again, one_again):
-        ready.success(page.watch, token, view.components, **watching)
-    view.cancel.click(page.cancel, token, None, **QUICK)
-    view.cards.stop_photo(page.cancel_photo, token, None, **OFTEN)
-    view.clear.click(page.clear, token, view.components, **QUICK)
-
-
-def _wire_viewer(page: Page, screen: Screen) -> None:
-    """Look closely; change faces."""
-    token, closely, view = screen.token, screen.viewer, screen.view
-    closely.open_photo(page.open_photo, token, closely, **OFTEN)
-    closely.map_photo(page.map_photo, token, closely, **OFTEN)
-    closely.blend_photo(page.blend_photo, token, [closely, *view.components], **OFTEN)
-
-
-def _wire_keeping(page: Page, screen: Screen) -> None:
-    """Keep one, the chosen ones, or all."""
-    token, view, saving = screen.token, screen.view, screen.controls.saving
-    archive, chosen = gr.DownloadButton(visible=False), gr.JSON(visible=False)
-    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    for made in (
-        view.cards.save_photo(page.save_photo, [token, *saving], archive, **quiet),
-        screen.viewer.save_photo(page.save_photo, [token, *saving], archive, **quiet),
-        view.download_all.click(page.zip_all, [token, *saving], archive, **quiet),
-        view.download_chosen.click(
-            page.zip_chosen, [chosen, token, *saving], archive, js=CHOSEN_JS, **quiet
-        ),
-    ):
-        made.success(None, archive, None, js=SAVE_FILE_JS, **quiet)
-
-
-def _wire_networks(page: Page, screen: Screen) -> None:
-    """What is installed; more of it, which can be chosen at once."""
-    networks, controls = screen.networks, screen.controls
-    networks.panel.expand(page.networks, None, networks.table, **QUICK)
-    networks.table.fetch_network(page.fetch_network, None, networks.table, **OFTEN)
-    taken = networks.own.upload(
-        page.take_network, networks.own, [networks.own, networks.table], **TELLS,
-    )  # fmt: skip
-    upscaler = controls.options["upscaler"]
-    taken.success(page.upscalers, None, upscaler, **QUICK)
-    controls.panel.expand(page.upscalers, None, upscaler, **QUICK)
-
-
-def _wire_page(blocks: gr.Blocks, page: Page, screen: Screen, labels: Labels) -> None:
-    """What happens when the page opens, while it is open, when its language changes."""
-    token, language, controls, view = screen.token, screen.language, screen.controls, screen.view
-    networks = screen.networks
-
-    def greet(token: str | None, kept: str | None, request: gr.Request) -> list[Any]:
-        known, spoken = page.greet(token, kept, request)
-        return [known, spoken, *labels.updates(texts_in(spoken))]
-
-    def speak(chosen: str, request: gr.Request) -> list[Any]:
-        spoken = page.speak(chosen, request)
-        return [spoken, *labels.updates(texts_in(spoken))]
-
-    def read(begun: Any) -> None:
-        """What handlers tell, once the language is settled."""
-        begun.success(None, language, None, js=SPEAK_JS, **QUICK)
-        begun.success(page.view, token, view.components, **QUICK)
-        begun.success(page.banner, None, screen.banner, **QUICK)
-        begun.success(page.networks, None, networks.table, **QUICK)
-        begun.success(page.networks_hint, None, [networks.own, networks.hint], **QUICK)
-
-    opened = blocks.load(
-        greet, [token, screen.kept_language], [token, language, *labels.components], **QUICK
-    )
-    read(opened)
-    opened.success(page.saving, token, controls.saving, **QUICK)
-    chosen = language.input(speak, language, [screen.kept_language, *labels.components], **QUICK)
-    read(chosen)
-    blocks.unload(page.leave)
-    clock = gr.Timer(BANNER_EVERY_S)
-    clock.tick(page.banner, None, screen.banner, **QUICK)
-    clock.tick(page.networks, None, networks.table, **QUICK)
-    controls.preset.input(page.preset, controls.preset, controls.filled, **QUICK)

@@ -12,7 +12,7 @@ from photoenhance_ui.ui.labels import Labels
 from photoenhance_ui.ui.texts import Texts
 
 Choices = list[tuple[str, str]]
-"""What a person sees, and the word that the Request takes."""
+"""Each choice as a person sees it, and as the Request spells it."""
 
 
 def option_input(option: Option, facts: Callable[[], EngineFacts], labels: Labels) -> Any:

@@ -1,6 +1,6 @@
 """Files as scripts and the page hand them in: a list, one alone, or none."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from gradio.data_classes import FileData, ListFiles
 from gradio.utils import get_upload_folder
 from pydantic import ValidationError
 
+from photoenhance_ui.server.uploads import NOT_UPLOADED, are_uploads
 from photoenhance_ui.ui.texts import ENGLISH
 
 
@@ -65,30 +66,8 @@ def refuse_addresses(values: Any) -> None:
 
     Gradio would fetch an address, and tells of a path outside its folder by a traceback.
     """
-    if not are_uploads(values):
-        raise gr.Error(ENGLISH("not_uploaded"), print_exception=False)
-
-
-def are_uploads(values: Any) -> bool:
-    """Whether every file among the values of a JSON value was uploaded here."""
-    folder = Path(get_upload_folder()).resolve()
-    return all(_is_in(folder, path) for path in _paths_in(values))
-
-
-def _paths_in(value: Any) -> Iterator[str]:
-    """The paths of all files in a JSON value."""
-    if isinstance(value, dict) and isinstance(value.get("path"), str):
-        yield value["path"]
-    if isinstance(value, dict | list):
-        for part in value.values() if isinstance(value, dict) else value:
-            yield from _paths_in(part)
-
-
-def _is_in(folder: Path, path: str) -> bool:
-    try:
-        return Path(path).resolve().is_relative_to(folder)
-    except (OSError, ValueError):  # no path at all
-        return False
+    if not are_uploads(values, Path(get_upload_folder())):
+        raise gr.Error(NOT_UPLOADED, print_exception=False)
 
 
 def paths_of(files: Sequence[str] | str | None) -> list[Path]:

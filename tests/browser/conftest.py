@@ -66,7 +66,7 @@ def opened(browser: Browser, url: str, size: tuple[int, int], **context: Any) ->
     page.on("request", asked)
     page.goto(url)
     page.locator("html[lang]").wait_for()
-    expect(page.locator("#pe-banner")).to_contain_text("builtin")
+    expect(page.locator('#pe-banner [data-network="builtin"]')).to_be_visible()
     yield page
     visit.close()
     assert complaints == []

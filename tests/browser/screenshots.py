@@ -66,7 +66,7 @@ def take(page: Page, visit: Visit, photos: Sequence[Path], folder: Path) -> None
             page.wait_for_timeout(1000)  # pictures are decoded, nothing moves any more
             page.screenshot(path=folder / f"{visit.name}{state}.png")
 
-    expect(page.locator("#pe-banner")).to_contain_text("builtin")
+    expect(page.locator('#pe-banner [data-network="builtin"]')).to_be_visible()
     keep("-empty")
     enhance(page, *photos)
     expect_states(page, done=len(PHOTOS), failed=1)

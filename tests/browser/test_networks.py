@@ -8,10 +8,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from photoenhance_ui.catalogue import by_name
+from photoenhance_ui.server.manage import may_manage
 from photoenhance_ui.settings import EMBEDDED_WEIGHTS_DIR, PROJECT_DIR, Settings
 from photoenhance_ui.ui import page as page_module
 from photoenhance_ui.ui import service as service_module
-from photoenhance_ui.ui.manage import may_manage
 from tests.browser.conftest import DESKTOP, enhance, expect_states, opened
 from tests.conftest import PhotoMaker
 from tests.file_server import serving as serving_file
@@ -62,7 +62,7 @@ def test_what_is_no_network_is_refused_and_leaves_nothing(
     desktop.locator("#pe-networks button").first.click()
     wrong = written(tmp_path, name, b"nothing of the kind")
     desktop.set_input_files("#pe-own-network input[type=file]", str(wrong))
-    expect(desktop.get_by_text("was not taken")).to_be_visible()
+    expect(desktop.get_by_text("was not installed")).to_be_visible()
     assert list(served.settings.weights_dir.iterdir()) == []
 
 

@@ -13,7 +13,7 @@ def looked_at(page: Page, photo_file: PhotoMaker) -> Locator:
     """The viewer, open on the first of two photos."""
     enhance(page, photo_file("chelsea", 60), photo_file("coffee", 80))
     expect_states(page, done=2)
-    page.get_by_role("button", name="Look closely at chelsea.png").click()
+    page.get_by_role("button", name="View chelsea.png").click()
     viewer = page.get_by_role("dialog")
     expect(viewer.locator("h2")).to_have_text("chelsea.png")
     expect(image(viewer, "after")).to_have_attribute("src", has("chelsea_enhanced.png"))
@@ -64,7 +64,7 @@ def test_the_keyboard_goes_from_photo_to_photo_and_closes(
     expect(viewer.locator("h2")).to_have_text("chelsea.png")
     desktop.keyboard.press("Escape")
     expect(viewer).to_have_count(0)
-    opener = desktop.get_by_role("button", name="Look closely at chelsea.png")
+    opener = desktop.get_by_role("button", name="View chelsea.png")
     expect(opener).to_be_focused()
     # A dialog tells of its closing a moment after it closed.
     expect(desktop.locator('img[src*="_enhanced"]')).to_have_count(2)
@@ -74,7 +74,7 @@ def test_the_slider_is_moved_by_hand_and_by_key(desktop: Page, photo_file: Photo
     viewer = looked_at(desktop, photo_file)
     divider = viewer.locator(".pe-divider")
     before = divider.evaluate("line => line.offsetLeft")
-    viewer.get_by_role("slider", name="Where before ends").focus()
+    viewer.get_by_role("slider", name="Divider between before and after").focus()
     desktop.keyboard.press("ArrowRight")
     moved = divider.evaluate("line => line.offsetLeft")
     assert moved > before

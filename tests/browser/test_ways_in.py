@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
-from photoenhance_ui.users import hash_of_password
+from photoenhance_ui.server.users import hash_of_password
 from tests.browser.conftest import CHROMIUM, DESKTOP, FLAGS, enhance, expect_states, names, opened
 from tests.conftest import PhotoMaker
 from tests.hooked import HookedNetworks
@@ -65,7 +65,7 @@ def test_in_a_space_it_works_in_the_frame_of_the_hub(
         page = open_.enter_context(browser_with(*flags)).new_page(locale="en-US")
         page.goto(f"https://{HUB}/")
         frame = page.frame_locator("iframe")
-        expect(frame.locator("#pe-banner")).to_contain_text("builtin")
+        expect(frame.locator('#pe-banner [data-network="builtin"]')).to_be_visible()
         frame.locator("#pe-photos input[type=file]").set_input_files(str(photo_file()))
         frame.locator("button#pe-start").click()
         expect(frame.locator('.pe-card[data-state="done"]')).to_have_count(1)
@@ -83,7 +83,7 @@ def logged_in(browser: Browser, url: str, name: str, password: str) -> Iterator[
     page.get_by_label("username").fill(name)
     page.get_by_label("password").fill(password)
     page.get_by_role("button", name="Login").click()
-    expect(page.locator("#pe-banner")).to_contain_text("builtin")
+    expect(page.locator('#pe-banner [data-network="builtin"]')).to_be_visible()
     yield page
     visit.close()
 
@@ -114,7 +114,7 @@ def test_one_password_opens_the_door_and_each_browser_has_its_own_photos(
         made[0].release()
         expect_states(mine, done=1)
         other.reload()
-        expect(other.locator("#pe-banner")).to_contain_text("builtin")
+        expect(other.locator('#pe-banner [data-network="builtin"]')).to_be_visible()
         expect(other.locator(".pe-card")).to_have_count(0)
 
 

@@ -1,7 +1,6 @@
 """The API through gradio_client and plain HTTP, as scripts use it."""
 
 import io
-import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -19,8 +18,9 @@ from photoenhance_ui.cli import main
 from photoenhance_ui.events import Row
 from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.request import OPTIONS
-from photoenhance_ui.ui.service import sweep
+from photoenhance_ui.server.service import sweep
 from tests.conftest import PhotoMaker
+from tests.http_api import DEFAULTS, called, file_data
 from tests.served import Served, wait_until, written
 
 Answer = tuple[list[dict[str, Any]], list[dict[str, Any]]]
@@ -323,44 +323,6 @@ def test_status_answers_while_every_handler_is_busy(served: Served, photo_file: 
 
 
 # Plain HTTP, as with curl
-
-
-def upload(url: str, path: Path) -> str:
-    with path.open("rb") as file:
-        answer = httpx.post(f"{url}gradio_api/upload", files={"files": (path.name, file)})
-    (where,) = answer.raise_for_status().json()
-    return str(where)
-
-
-def file_data(url: str, path: Path) -> dict[str, Any]:
-    return {
-        "path": upload(url, path),
-        "orig_name": path.name,
-        "meta": {"_type": "gradio.FileData"},
-    }
-
-
-def called(url: str, data: list[Any]) -> list[tuple[str, Any]]:
-    """The events of one call of ``/enhance``: kind and data."""
-    return called_at(url, "enhance", data)
-
-
-def called_at(url: str, endpoint: str, data: list[Any]) -> list[tuple[str, Any]]:
-    """The events of one call: kind and data."""
-    address = f"{url}gradio_api/call/{endpoint}"
-    call = httpx.post(address, json={"data": data}, timeout=30).raise_for_status()
-    events, kind = [], ""
-    address = f"{address}/{call.json()['event_id']}"
-    with httpx.stream("GET", address, timeout=60) as stream:
-        for line in stream.iter_lines():
-            if line.startswith("event: "):
-                kind = line.removeprefix("event: ")
-            elif line.startswith("data: ") and kind != "heartbeat":
-                events.append((kind, json.loads(line.removeprefix("data: "))))
-    return events
-
-
-DEFAULTS = [str(o.default) if o.choices else o.default for o in OPTIONS]
 
 
 @pytest.mark.parametrize("as_list", [True, False])

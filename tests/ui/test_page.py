@@ -1,30 +1,14 @@
-"""What the page remembers of its visitors."""
+"""What Gradio remembers of the page's visitors, and what works without it."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
 
 from photoenhance_ui.request import OPTIONS
-from photoenhance_ui.ui.page import LANGUAGES_KEPT, Page
-from photoenhance_ui.ui.server import SESSIONS_KEPT
-from photoenhance_ui.ui.texts import Language
+from photoenhance_ui.ui.launch import MAX_SESSIONS
 from tests.conftest import PhotoMaker
+from tests.http_api import DEFAULTS, file_data
 from tests.served import Served
-from tests.ui.test_api import DEFAULTS, file_data
-
-
-def visitor(number: int) -> Any:
-    return SimpleNamespace(session_hash=f"visitor-{number}", headers={})
-
-
-def test_the_language_of_many_visitors_is_forgotten_the_oldest_first(served: Served) -> None:
-    page = Page(served.running.service, {})
-    for number in range(LANGUAGES_KEPT + 1):
-        page.speak("zh", visitor(number))
-    assert page.say(visitor(LANGUAGES_KEPT)).language is Language.CHINESE
-    assert page.say(visitor(1)).language is Language.CHINESE
-    assert page.say(visitor(0)).language is Language.ENGLISH
 
 
 def asked(served: Served, session: str, number: int, data: list[Any]) -> str:
@@ -50,8 +34,8 @@ def test_a_session_that_gradio_has_forgotten_may_choose_any_network(
 def test_sessions_are_forgotten_the_oldest_first(served: Served) -> None:
     config = httpx.get(f"{served.url}config").json()
     (status,) = [one for one in config["dependencies"] if one["api_name"] == "status"]
-    for number in range(SESSIONS_KEPT + 5):
+    for number in range(MAX_SESSIONS + 5):
         asked(served, f"passing-{number}", status["id"], [])
     kept = served.running.blocks.state_holder.session_data
-    assert len(kept) == SESSIONS_KEPT
+    assert len(kept) == MAX_SESSIONS
     assert "passing-0" not in kept

@@ -13,9 +13,9 @@ from photoenhance_ui.geometry import Size
 from photoenhance_ui.plan import Choice, EngineFacts, UpscalerFacts, make_plan
 from photoenhance_ui.request import BUILTIN, OPTIONS, PRESETS, RESAMPLE_ONLY, Request
 from photoenhance_ui.ui import texts
-from photoenhance_ui.ui.closeup import WORDS
 from photoenhance_ui.ui.examples import EXAMPLES
 from photoenhance_ui.ui.texts import CHINESE, ENGLISH, Language, preferred, texts_in
+from photoenhance_ui.ui.viewer import WORDS
 
 FOLDER = Path(texts.__file__).parent
 
