@@ -128,7 +128,8 @@ SAVING_OPTIONS = options_of(Saving)
 
 def _check(chosen: Request | Saving) -> None:
     """Let every option be of its kind, or raise InvalidOption."""
-    for option in options_of(type(chosen)):
+    kind: type = type(chosen)
+    for option in options_of(kind):
         if option.name in vars(chosen):  # those of a Saving were checked when it was made
             checked = _checked(option, getattr(chosen, option.name))
             object.__setattr__(chosen, option.name, checked)

@@ -19,7 +19,7 @@ from photoenhance_ui.catalogue import (
 )
 from photoenhance_ui.plan import CPU_UPSCALERS, GPU_UPSCALERS
 from photoenhance_ui.request import AUTO, BUILTIN, PRESETS, RESAMPLE_ONLY
-from photoenhance_ui.settings import FACE_DETECTORS
+from photoenhance_ui.settings import FLAGS
 
 SHARED_WEIGHTS = Path(__file__).resolve().parents[2] / "shared" / "data" / "weights"
 RANKINGS = ((FINDERS, Role.FINDER), (RESTORERS, Role.RESTORER), (PARSERS, Role.PARSER))
@@ -89,7 +89,8 @@ def test_other_modules_name_only_known_networks() -> None:
     presets = {options["upscaler"] for options in PRESETS.values() if "upscaler" in options}
     named = {*CPU_UPSCALERS, *GPU_UPSCALERS, *presets} - {BUILTIN, RESAMPLE_ONLY}
     assert named <= {f.name for f in CATALOGUE if f.role is Role.UPSCALER and f.chosen_alone}
-    assert (AUTO, *FINDERS) == FACE_DETECTORS
+    (detector,) = (flag for flag in FLAGS if flag.name == "face_detector")
+    assert (AUTO, *FINDERS) == detector.choices
 
 
 def test_an_unknown_name_is_a_key_error() -> None:

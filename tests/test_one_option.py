@@ -89,7 +89,7 @@ with serving(settings, here / "server") as running:
         for name in ("/enhance", "/enhance_one")
     }
     told["page"] = {
-        part["props"].get("elem_id"): {"type": part["type"], **part["props"]}
+        part["props"].get("elem_id"): {**part["props"], "type": part["type"]}
         for part in running.blocks.config["components"]
     }
     told["refused"] = [refused(client, sharpness=7), refused(client, grain="rough")]
