@@ -8,7 +8,7 @@ from PIL import Image
 from photoenhance_ui.batch import Batch
 from photoenhance_ui.codec import Limits, probe
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.ui.cards import file_address
+from photoenhance_ui.ui.html import file_address
 from photoenhance_ui.ui.previews import viewer_original, viewer_result
 from photoenhance_ui.ui.texts import Texts
 
