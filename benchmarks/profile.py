@@ -27,7 +27,7 @@ from benchmarks.peak import FORMS, convolutions_gops
 from benchmarks.speed import FACE_PHOTOS, SCALE, our_ways
 from photoenhance_ui.catalogue import Role
 from photoenhance_ui.codec import Limits, Provenance, faithfulness_db, read_photo, write_photo
-from photoenhance_ui.engine import plan_for
+from photoenhance_ui.engine.photo_steps import plan_for
 from photoenhance_ui.enhancer import blend
 from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.networks.resident import Networks

@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from photoenhance_ui.batch import Batch
+from photoenhance_ui.batches.batch import Batch
 from photoenhance_ui.catalogue import CATALOGUE
 from photoenhance_ui.errors import PhotoEnhanceError, TooManyCalls, TooMuchAtOnce
 from photoenhance_ui.events import State
@@ -22,7 +22,7 @@ from photoenhance_ui.ui.examples import written_examples
 from photoenhance_ui.ui.glimpses import glimpses
 from photoenhance_ui.ui.manage import Refused, may_manage, take_network
 from photoenhance_ui.ui.options import upscaler_choices
-from photoenhance_ui.ui.service import Service, shelf_of
+from photoenhance_ui.ui.service import Service, files_of
 from photoenhance_ui.ui.shown import card_picture, make_thumbnail
 from photoenhance_ui.ui.texts import Language, Texts, preferred, texts_in
 from photoenhance_ui.ui.uploads import paths_of
@@ -256,7 +256,7 @@ class Page:
         batch, photo_id = self._photo(event, token, request)
         shown = self._closeup(batch, photo_id, event, request)
         try:
-            return {**shown, "map": file_address(batch.departure(photo_id))}
+            return {**shown, "map": file_address(batch.results.departure(photo_id))}
         except PhotoEnhanceError as error:
             return {**shown, "message": self._reason(error, request)}
 
@@ -268,7 +268,7 @@ class Page:
             raise self._error("gone", request)
         message = ""
         try:
-            batch.blend_again(photo_id, strengths)
+            batch.results.blend_again(photo_id, strengths)
         except PhotoEnhanceError as error:
             message = self._reason(error, request)
         shown = self._closeup(batch, photo_id, event, request)
@@ -310,7 +310,7 @@ class Page:
         if batch is None or not finished:
             raise self._error("nothing_finished", request)
         paths = self._saved(batch, finished, saved, request)
-        return str(shelf_of(batch).zipped(paths))
+        return str(files_of(batch).zipped(paths))
 
     def _saved(
         self, batch: Batch, ids: Sequence[str], saved: Sequence[Any], request: gr.Request
@@ -320,7 +320,7 @@ class Page:
         output_format = OutputFormat(wish.output_format)
         try:
             return [
-                batch.saved_as(photo_id, output_format, wish.quality, wish.keep_metadata)
+                batch.results.saved_as(photo_id, output_format, wish.quality, wish.keep_metadata)
                 for photo_id in ids
             ]
         except PhotoEnhanceError as error:
@@ -342,8 +342,8 @@ class Page:
 
     def banner(self, request: gr.Request) -> str:
         """The networks at work and on their way."""
-        facts, downloads = self.service.engine.facts(), self.service.downloads.states
-        return banner_html(facts, downloads, self.say(request))
+        engine, downloads = self.service.engine, self.service.downloads.states
+        return banner_html(engine.facts(), engine.queue(), downloads, self.say(request))
 
     def upscalers(self, request: gr.Request) -> gr.Dropdown:
         """The choice of networks, as installed now."""
@@ -408,7 +408,7 @@ def _as_saved_in(batch: Batch | None, wish: Request) -> Request:
     if batch is None:
         return wish
     joining = replace(wish, **{name: getattr(batch.request, name) for name in SAVED})
-    return joining if batch.takes(joining) else wish
+    return joining if batch.accepts(joining) else wish
 
 
 def _accepted(request: gr.Request) -> Language:

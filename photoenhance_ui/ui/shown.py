@@ -6,12 +6,12 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from photoenhance_ui.batch import Batch
+from photoenhance_ui.batches.batch import Batch
+from photoenhance_ui.batches.storage import plain_stem
 from photoenhance_ui.codec import Limits, preview, probe, read_photo, safe_name
 from photoenhance_ui.errors import PhotoRefused
 from photoenhance_ui.events import Row
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.storage import plain_stem
 from photoenhance_ui.ui.service import folder_of
 from photoenhance_ui.ui.view import Picture, PictureKind
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from photoenhance_ui.downloads import DownloadPhase, DownloadState
+from photoenhance_ui.engine.interface import QueueLength
 from photoenhance_ui.events import Row, Stage, State
 from photoenhance_ui.plan import EngineFacts, UpscalerFacts
 from photoenhance_ui.ui.texts import CHINESE, ENGLISH
@@ -169,10 +170,14 @@ def test_where_nothing_is_installed_the_page_says_what_to_do() -> None:
 
 
 def test_the_banner_names_the_networks_and_what_is_absent() -> None:
-    told = words(banner_html(facts(), [], ENGLISH))
+    told = words(banner_html(facts(), QueueLength(), [], ENGLISH))
     assert "builtin" in told and "CPU (2 threads)" in told
     assert "No network that restores faces" in told
-    whole = words(banner_html(facts(finder="find", restorer="mend", parser="parse"), [], ENGLISH))
+    whole = words(
+        banner_html(
+            facts(finder="find", restorer="mend", parser="parse"), QueueLength(), [], ENGLISH
+        )
+    )
     for name in ("find", "mend", "parse"):
         assert name in whole
     assert "No network" not in whole
@@ -189,7 +194,7 @@ def test_the_banner_says_how_far_downloads_are() -> None:
         download("bad", DownloadPhase.FAILED, reason="bad could not be downloaded."),
         download("there", DownloadPhase.DONE),
     ]
-    html = banner_html(facts(), states, ENGLISH)
+    html = banner_html(facts(), QueueLength(), states, ENGLISH)
     assert "Downloading big: 25 of 100 MB" in html
     assert 'value="25"' in html
     assert "1 more to download" in html
