@@ -25,11 +25,11 @@ from skimage import data as sample_photos
 
 from benchmarks import seeded_weights
 from benchmarks.processes import memory_mb
-from photoenhance_ui.batch import Batch
-from photoenhance_ui.engine import open_engine
+from photoenhance_ui.batches.batch import Batch
+from photoenhance_ui.batches.storage import Workspace
+from photoenhance_ui.engine.engine import open_engine
 from photoenhance_ui.request import Request
 from photoenhance_ui.settings import PROJECT_DIR, Settings
-from photoenhance_ui.storage import Workspace
 
 RESULTS = PROJECT_DIR / "benchmarks" / "results"
 MEGAPIXELS = (1.5, 12.0, 24.0)

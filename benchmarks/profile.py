@@ -28,7 +28,7 @@ from benchmarks.speed import FACE_PHOTOS, SCALE, our_ways
 from photoenhance_ui.catalogue import Role
 from photoenhance_ui.codec import Limits, Provenance, read_photo, write_photo
 from photoenhance_ui.difference import faithfulness_db
-from photoenhance_ui.engine import plan_for
+from photoenhance_ui.engine.photo_steps import plan_for
 from photoenhance_ui.enhancer import blend
 from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.networks.resident import Networks

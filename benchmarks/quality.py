@@ -28,7 +28,7 @@ from skimage.metrics import structural_similarity
 
 from photoenhance_ui.catalogue import by_name
 from photoenhance_ui.difference import psnr_db
-from photoenhance_ui.engine import plan_for
+from photoenhance_ui.engine.photo_steps import plan_for
 from photoenhance_ui.enhancer import blend
 from photoenhance_ui.geometry import Region, Size
 from photoenhance_ui.networks.devices import find_device

@@ -37,10 +37,12 @@ from benchmarks.memory import forget_peak, photo_of, resident_mb
 from benchmarks.peak import peak_gflops
 from photoenhance_ui.catalogue import by_name
 from photoenhance_ui.difference import psnr_db
-from photoenhance_ui.engine import Engine, plan_for
+from photoenhance_ui.engine.engine import open_engine
+from photoenhance_ui.engine.interface import Engine
+from photoenhance_ui.engine.memory import give_back_freed
+from photoenhance_ui.engine.photo_steps import plan_for
 from photoenhance_ui.enhancer import blend
 from photoenhance_ui.events import Rendered, Started
-from photoenhance_ui.memory import give_back_freed
 from photoenhance_ui.networks.on_openvino.backend import compile_upscaler
 from photoenhance_ui.networks.on_openvino.compiled import CompiledUpscaler, has_bfloat16
 from photoenhance_ui.networks.on_openvino.proofs import Proof, Proofs, crops
@@ -228,7 +230,7 @@ def _operations(photo: Photo, faces: int) -> float:
 def first_of_a_batch(networks: Networks, settings: Settings, runs: int) -> dict[str, Any]:
     """Seconds to the first of 20 photos of one person beside that of a lone photo."""
     lone, first = [], []
-    with _engine(networks, settings) as engine:
+    with open_engine(settings, networks=networks) as engine:
         _arrivals(engine, ["a"])  # the fast form is measured at its first use
         for _ in range(runs):
             lone.append(_arrivals(engine, ["a"])[0][1])
@@ -240,7 +242,7 @@ def first_of_a_batch(networks: Networks, settings: Settings, runs: int) -> dict[
 
 def first_of_three_people(networks: Networks, settings: Settings) -> dict[str, Any]:
     """How many photos of each other person are begun before somebody's first."""
-    with _engine(networks, settings) as engine:
+    with open_engine(settings, networks=networks) as engine:
         _arrivals(engine, ["a"])
         order = [owner for owner, _ in _arrivals(engine, ["a"] * 8 + ["b"] * 8 + ["c"] * 8)]
     ahead = {
@@ -248,17 +250,6 @@ def first_of_three_people(networks: Networks, settings: Settings) -> dict[str, A
         for owner in "abc"
     }
     return {"order": "".join(order), "most_of_another_ahead_of_the_first": ahead}
-
-
-class _engine:  # noqa: N801 - used like a function
-    def __init__(self, networks: Networks, settings: Settings) -> None:
-        self._engine = Engine(networks, settings)
-
-    def __enter__(self) -> Engine:
-        return self._engine
-
-    def __exit__(self, *_: object) -> None:
-        self._engine.close()
 
 
 def _arrivals(engine: Engine, owners: Sequence[str]) -> list[tuple[str, float]]:

@@ -16,8 +16,8 @@ from photoenhance_ui.request import BUILTIN, MAX_SCALE, Faces, Precision, Reques
 
 DRAFT_PX = 2048
 """Longest side of a draft: what a screen shows."""
-MOST_SHARE = 0.1
-"""Of the final's operations; a dearer draft would keep the final waiting."""
+MAX_SHARE = 0.1
+"""The share of the final's operations; a dearer draft would keep the final waiting."""
 FAST_COST = 1 / 3
 """What an operation of a fast form about costs: in 8 bits 700 G/s, else 212, on two cores."""
 
@@ -40,7 +40,7 @@ def is_cheap(final: Plan, faces: int, facts: EngineFacts, *, runs_fast: bool) ->
     draft = _cost(draft_source(final.source), facts.upscalers[BUILTIN], fast=runs_fast)
     is_fast = final.precision == Precision.FAST.value
     background = _cost(final.source, facts.upscalers[final.upscaler], fast=is_fast)
-    return draft < MOST_SHARE * (background + faces * FACE_OPERATIONS)
+    return draft < MAX_SHARE * (background + faces * FACE_OPERATIONS)
 
 
 def draft_plan(final: Plan, facts: EngineFacts, *, runs_fast: bool) -> Plan:

@@ -59,8 +59,6 @@ class EngineFacts:
     faces_at_once: int = 1
     looking: bool = False
     """The files are still being looked through: of networks only some are told yet."""
-    photos_working: int = 0
-    photos_waiting: int = 0
 
 
 @dataclass(frozen=True)

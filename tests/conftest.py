@@ -14,7 +14,8 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from photoenhance_ui import weights
-from photoenhance_ui.engine import Engine
+from photoenhance_ui.engine.engine import open_engine
+from photoenhance_ui.engine.interface import Engine
 from photoenhance_ui.settings import Settings
 from tests.hooked import HookedNetworks
 
@@ -72,7 +73,7 @@ def networks(settings: Settings) -> HookedNetworks:
 @pytest.fixture
 def engine(networks: HookedNetworks, settings: Settings) -> Iterator[Engine]:
     """A real engine with the built-in network."""
-    engine = Engine(networks, settings)
-    yield engine
-    networks.release()
-    engine.close()
+    with open_engine(settings, networks=networks) as engine:
+        engine.facts(wait=True)
+        yield engine
+        networks.release()

@@ -1,11 +1,13 @@
-"""Runs one photo through the enhancer on resident networks, or a whole batch, in ten lines each."""
+"""What many tests do in a few lines: enhance a photo, run a batch to its end, wait until."""
 
 import asyncio
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from photoenhance_ui import enhancer
-from photoenhance_ui.batch import Batch
+from photoenhance_ui.batches.batch import Batch
 from photoenhance_ui.catalogue import Role
 from photoenhance_ui.networks.interfaces import FoundFace, Work
 from photoenhance_ui.photo import Photo
@@ -44,3 +46,11 @@ def run_to_end(batch: Batch, timeout_s: float = 120) -> None:
             pass
 
     asyncio.run(asyncio.wait_for(read(), timeout=timeout_s))
+
+
+def wait_until(happened: Callable[[], bool], seconds: float = 30) -> None:
+    """Return as soon as it happened; fails where it does not."""
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "it did not happen in time"
+        threading.Event().wait(0.02)

@@ -1,7 +1,5 @@
 """A real server on the built-in network, with a hook before each run of a network."""
 
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,9 +9,9 @@ from typing import Any
 import pytest
 from gradio_client import Client
 
-from photoenhance_ui import engine as engine_module
 from photoenhance_ui.settings import Settings, settings_from
 from photoenhance_ui.ui.launch import Running, serving
+from tests.driver import wait_until
 from tests.hooked import HookedNetworks
 
 
@@ -34,23 +32,15 @@ class Served:
 
     def quiet(self) -> bool:
         """Whether no photo is being worked on or waits."""
-        facts = self.running.service.engine.facts()
-        return facts.photos_working + facts.photos_waiting == 0
-
-
-def wait_until(happened: Callable[[], bool], seconds: float = 30) -> None:
-    """Return as soon as it happened; fails where it does not."""
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end, "it did not happen in time"
-        threading.Event().wait(0.02)
+        queue = self.running.service.engine.queue()
+        return queue.working + queue.waiting == 0
 
 
 @contextmanager
 def serving_on(
     networks: Callable[..., Any], folder: Path, **given: Any
 ) -> Iterator[tuple[Running, Settings]]:
-    """The page in ``folder``, on what ``networks`` makes of the installed files."""
+    """The page in ``folder``, on what ``networks`` makes of no files and the settings."""
     weights = folder / "weights"
     weights.mkdir(exist_ok=True)
     settings = settings_from(
@@ -58,8 +48,7 @@ def serving_on(
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(folder / "files"))
-        patch.setattr(engine_module, "Networks", networks)
-        with serving(settings, folder / "state") as running:
+        with serving(settings, folder / "state", networks=networks({}, settings)) as running:
             yield running, settings
 
 

@@ -1,5 +1,6 @@
 """An engine's networks as stand-ins: for what full-size networks would take minutes to show."""
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -31,6 +32,8 @@ class StandInNetworks:
         """Upscalers that were made ready, and whether in their fast form."""
         self.room_made: list[int] = []
         """Runs before each time that memory was to be released."""
+        self.stopped = threading.Event()
+        """Whether the engine has begun to close."""
 
     def facts(self) -> EngineFacts:
         return EngineFacts(
@@ -65,7 +68,7 @@ class StandInNetworks:
         """Nothing was assumed."""
 
     def stop_measuring(self) -> None:
-        """Nothing is measured."""
+        self.stopped.set()
 
     def run(self, work: Work, precision: str) -> Any:
         self.work.append((work.network, precision))

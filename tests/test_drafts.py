@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photoenhance_ui.batch import Batch
+from photoenhance_ui.batches.batch import Batch
+from photoenhance_ui.batches.storage import Workspace
 from photoenhance_ui.drafts import DRAFT_PX, draft_plan, draft_source, is_cheap
-from photoenhance_ui.engine import Engine
+from photoenhance_ui.engine.engine import open_engine
+from photoenhance_ui.engine.interface import Engine
 from photoenhance_ui.errors import MemoryExhausted
 from photoenhance_ui.events import (
     Cancelled,
@@ -29,8 +31,8 @@ from photoenhance_ui.photo import Photo
 from photoenhance_ui.plan import EngineFacts, UpscalerFacts, choose_networks, make_plan
 from photoenhance_ui.request import BUILTIN, RESAMPLE_ONLY, Faces, Precision, Request
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.storage import Workspace
 from tests.conftest import PhotoMaker, skimage_photo
+from tests.driver import wait_until
 from tests.stand_ins import LARGE, StandInNetworks
 from tests.test_enhancer import face_at
 
@@ -161,8 +163,8 @@ def test_a_cancel_is_seen_while_a_draft_is_made(engine: Engine, networks: StandI
 def test_an_engine_for_drafts_makes_their_network_ready_at_the_start(
     networks: StandInNetworks, settings: Settings
 ) -> None:
-    engine = Engine(networks, settings, drafts=True, looks=True)  # type: ignore[arg-type]
-    engine.close()
+    with open_engine(settings, networks=networks, drafts=True):
+        pass
     assert networks.prepared == [(BUILTIN, False), (BUILTIN, True)]  # auto, drafts
     assert networks.work == [], "nothing was computed in a photo's place"
 
@@ -170,7 +172,8 @@ def test_an_engine_for_drafts_makes_their_network_ready_at_the_start(
 def test_an_engine_without_drafts_makes_nothing_ready_before_a_photo_asks(
     networks: StandInNetworks, settings: Settings
 ) -> None:
-    Engine(networks, settings, looks=True).close()  # type: ignore[arg-type]
+    with open_engine(settings, networks=networks):
+        pass
     assert networks.prepared == []
 
 
@@ -186,8 +189,7 @@ def test_nobodys_first_photo_waits_for_a_draft(engine: Engine, networks: StandIn
         if not others:
             others.append(threading.Thread(target=follow, args=("other", "you")))
             others[0].start()
-            while engine.facts().photos_waiting < 1:
-                pass
+            wait_until(lambda: engine.queue().waiting == 1)
 
     networks.hook = somebody_comes
     follow("one", "me")  # its draft had begun: it is given up between two tiles
@@ -203,7 +205,6 @@ def test_nobodys_first_photo_waits_for_a_draft(engine: Engine, networks: StandIn
 def test_of_several_first_photos_the_last_has_a_draft(settings: Settings, at_once: int) -> None:
     """So it is with batches, too, where all of them are begun at once."""
     networks = StandInNetworks(tiles_at_once=at_once)
-    engine = Engine(networks, settings)  # type: ignore[arg-type]
     seen: dict[str, list[Event]] = {}
 
     def follow(owner: str) -> None:
@@ -215,14 +216,13 @@ def test_of_several_first_photos_the_last_has_a_draft(settings: Settings, at_onc
         networks.hook = lambda work: None
         for waiting, thread in enumerate(others, start=1):
             thread.start()
-            while engine.facts().photos_waiting < waiting:
-                pass
+            wait_until(lambda: engine.queue().waiting == waiting)  # noqa: B023 - called at once
 
     networks.hook = others_come
-    follow("a")
-    for thread in others:
-        thread.join(timeout=60)
-    engine.close()
+    with open_engine(settings, networks=networks) as engine:
+        follow("a")
+        for thread in others:
+            thread.join(timeout=60)
     assert {owner: len(drafts_of(events)) for owner, events in seen.items()} == {
         "a": 0, "b": 0, "c": 1,
     }  # fmt: skip
@@ -241,8 +241,8 @@ def run(batch: Batch) -> list[str | None]:
 def test_a_batch_that_asks_for_drafts_shows_them_before_the_final(
     engine: Engine, settings: Settings, tmp_path: Path, photo_file: PhotoMaker
 ) -> None:
-    shelf = Workspace(tmp_path / "batches").new_batch()
-    batch = Batch(engine, "me", WISH, shelf, settings, drafts=True)
+    files = Workspace(tmp_path / "batches").new_batch()
+    batch = Batch(engine, "me", WISH, files, settings, drafts=True)
     batch.add(photo_file("chelsea", 100), "cat_enhanced.png")
     last = run(batch)[-1]
     assert last is not None

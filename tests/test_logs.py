@@ -48,7 +48,7 @@ def test_what_nobody_foresaw_is_logged_by_where_it_arose(
     def fails(path: Path, *_: object) -> None:
         raise RuntimeError(f"cannot read {path}")
 
-    monkeypatch.setattr("photoenhance_ui.batch.read_photo", fails)
+    monkeypatch.setattr("photoenhance_ui.batches.photo_run.read_photo", fails)
     with open_service(settings, tmp_path / "files", tmp_path / "state") as service:
         batch = service.open_batch("user:me", Request(upscaler="builtin"))
         batch.add(photo_file("chelsea", 48, f"{SECRET}.png"))

@@ -34,11 +34,11 @@ from gradio_client import Client, handle_file
 
 from docs import readme_tables
 from photoenhance_ui import cli
-from photoenhance_ui.journal import Journals, Record
+from photoenhance_ui.batches.journal import Journals, Record
 from photoenhance_ui.request import Request, preset_options
 from photoenhance_ui.settings import settings_from
-from photoenhance_ui.storage import Workspace
-from photoenhance_ui.ui.server import serving
+from photoenhance_ui.batches.storage import Workspace
+from photoenhance_ui.ui.launch import serving
 
 here, photo = Path(sys.argv[1]), sys.argv[2]
 chosen = {"sharpness": 0.75, "grain": "hard", "sidecar": True}

@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from photoenhance_ui.batches.storage import Place
 from photoenhance_ui.cli.inputs import Inputs, Job
 from photoenhance_ui.cli.parser import ALL_DONE, CANCELLED, NOTHING_STARTED, SOME_FAILED
 from photoenhance_ui.errors import OutputNotWritable
@@ -20,12 +21,11 @@ from photoenhance_ui.events import Row, State
 from photoenhance_ui.names import plain_name
 from photoenhance_ui.request import OPTIONS, Request, preset_options
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.storage import Place
 
 if TYPE_CHECKING:
-    from photoenhance_ui.batch import Batch
+    from photoenhance_ui.batches.batch import Batch
     from photoenhance_ui.cli.progress import Progress
-    from photoenhance_ui.engine import Engine
+    from photoenhance_ui.engine.interface import Engine
 
 OWNER = "command line"
 
@@ -44,10 +44,10 @@ def enhance(given: argparse.Namespace, settings: Settings) -> int:
     _make_writable(given.output)
     with _Report(given.report, added=given.resume) as report:
         from photoenhance_ui.cli.progress import progress_for
-        from photoenhance_ui.engine import open_engine
+        from photoenhance_ui.engine.engine import open_engine
 
         with open_engine(settings) as engine:
-            request = _request(given, engine.known_facts().upscalers)
+            request = _request(given, engine.facts(wait=True).upscalers)
             with closing(progress_for(total, quiet=given.quiet)) as progress:
                 run = _Run(engine, request, settings, report, progress)
                 asyncio.run(run.through(inputs))
@@ -90,7 +90,7 @@ def _make_writable(folder: Path) -> None:
 
 
 class ResultsFolder:
-    """The shelf of the command line: photos stay where they are, results go to their places."""
+    """The files of the command line: photos stay where they are, results go to their places."""
 
     def __init__(self, jobs: Iterable[Job]) -> None:
         self._wanted = {job.source: job.place for job in jobs}
@@ -101,7 +101,7 @@ class ResultsFolder:
         self._places[photo_id] = self._wanted[path]
         return path
 
-    def place_for(self, photo_id: str, name: str) -> Place:  # noqa: ARG002 - the Shelf protocol
+    def place_for(self, photo_id: str, name: str) -> Place:  # noqa: ARG002 - the BatchFiles protocol
         """The place that was worked out for this photo."""
         return self._places[photo_id]
 
@@ -184,7 +184,7 @@ class _Run:
                 return
 
     async def _one_batch(self, jobs: list[Job]) -> None:
-        from photoenhance_ui.batch import Batch
+        from photoenhance_ui.batches.batch import Batch
 
         batch = Batch(self._engine, OWNER, self._request, ResultsFolder(jobs), self._settings)
         self._batch = batch

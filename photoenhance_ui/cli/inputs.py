@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path, PurePath
 
+from photoenhance_ui.batches.storage import Place, result_stem, unique_name
 from photoenhance_ui.codec import result_suffix
 from photoenhance_ui.formats import READABLE_SUFFIXES
 from photoenhance_ui.names import is_side_file, safe_name
 from photoenhance_ui.request import OutputFormat
-from photoenhance_ui.storage import Place, result_stem, unique_name
 
 MARK_ROOM = "_" * 24  # bytes of a file name that are kept for a mark such as " (2)" and a suffix
 

@@ -9,7 +9,7 @@ from tqdm import tqdm
 from photoenhance_ui.events import Row, Stage, State
 
 if TYPE_CHECKING:
-    from photoenhance_ui.batch import Change
+    from photoenhance_ui.batches.entries import Change
 
 BAR = "{percentage:3.0f} %|{bar}| {desc} [{elapsed}, {remaining} left]"
 PREPARING = ", a network is made ready (the first time here this may take minutes)"

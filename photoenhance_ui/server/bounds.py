@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from photoenhance_ui.batch import Batch
+from photoenhance_ui.batches.batch import Batch
 from photoenhance_ui.codec import Limits, probe
 from photoenhance_ui.errors import PhotoRefused, TooManyCalls, TooMuchAtOnce
 from photoenhance_ui.settings import Settings

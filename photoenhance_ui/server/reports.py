@@ -9,12 +9,15 @@ from typing import Any
 from photoenhance_ui import __version__
 from photoenhance_ui.catalogue import CATALOGUE, Role, WeightFile
 from photoenhance_ui.downloads import DownloadState
+from photoenhance_ui.engine.interface import QueueLength
 from photoenhance_ui.plan import EngineFacts
 from photoenhance_ui.request import BUILTIN, PRESETS, RESAMPLE_ONLY, preset_options
 from photoenhance_ui.weights import Inventory
 
 
-def status_report(facts: EngineFacts, downloads: Sequence[DownloadState]) -> dict[str, Any]:
+def status_report(
+    facts: EngineFacts, queue: QueueLength, downloads: Sequence[DownloadState]
+) -> dict[str, Any]:
     """Device, precision, networks at hand and being downloaded, queue, version."""
     return {
         "version": __version__,
@@ -37,7 +40,7 @@ def status_report(facts: EngineFacts, downloads: Sequence[DownloadState]) -> dic
             }
             for state in downloads
         ],
-        "queue": {"working": facts.photos_working, "waiting": facts.photos_waiting},
+        "queue": {"working": queue.working, "waiting": queue.waiting},
     }
 
 

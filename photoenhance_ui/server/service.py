@@ -9,18 +9,21 @@ from pathlib import Path
 from typing import TypedDict
 
 from photoenhance_ui import weights
-from photoenhance_ui.batch import Batch, Batches
+from photoenhance_ui.batches.batch import Batch
+from photoenhance_ui.batches.current import CurrentBatches
+from photoenhance_ui.batches.face_layers import FaceLayers
+from photoenhance_ui.batches.journal import Journal, Journals
+from photoenhance_ui.batches.storage import BatchFolder, Workspace, sweep_uploads
 from photoenhance_ui.downloads import Downloads
-from photoenhance_ui.engine import Engine, open_engine
-from photoenhance_ui.journal import Journal, Journals
-from photoenhance_ui.kept import KeptParts
+from photoenhance_ui.engine.engine import open_engine
+from photoenhance_ui.engine.interface import Engine
+from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.request import Request
 from photoenhance_ui.server.bounds import Bounds
 from photoenhance_ui.server.owners import Owners
 from photoenhance_ui.server.reports import models_report, status_report
 from photoenhance_ui.server.streams import Streams
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.storage import BatchFolder, Workspace, sweep_uploads
 from photoenhance_ui.traces import trace_of
 
 log = logging.getLogger(__name__)
@@ -30,7 +33,7 @@ SWEEP_EVERY_S = 600.0
 
 class _PageOptions(TypedDict):
     drafts: bool
-    kept: KeptParts
+    layers: FaceLayers
     journal: Journal
 
 
@@ -47,7 +50,7 @@ class Service:
     downloads: Downloads
     journals: Journals
     bounds: Bounds
-    batches: Batches = field(default_factory=Batches)
+    batches: CurrentBatches = field(default_factory=CurrentBatches)
     streams: Streams = field(default_factory=Streams)
 
     def person(self, user: str | None) -> str | None:
@@ -61,8 +64,8 @@ class Service:
 
     def new_batch(self, owner: str, request: Request) -> Batch:
         """A batch with an unguessable folder of its own."""
-        folder = self.workspace.new_batch()
-        return Batch(self.engine, owner, request, folder, self.settings)
+        files = self.workspace.new_batch()
+        return Batch(self.engine, owner, request, files, self.settings)
 
     def open_batch(self, owner: str, request: Request, photos: int = 1) -> Batch:
         """The owner's batch that takes so many photos with this request, else a new one."""
@@ -71,54 +74,56 @@ class Service:
         )
 
     def _page_batch(self, owner: str, request: Request) -> Batch:
-        shelf = self.workspace.new_batch()
+        files = self.workspace.new_batch()
         return Batch(
-            self.engine, owner, request, shelf, self.settings, **self._page_options(shelf)
+            self.engine, owner, request, files, self.settings, **self._page_options(files)
         )  # fmt: skip
 
-    def _page_options(self, shelf: BatchFolder) -> _PageOptions:
+    def _page_options(self, files: BatchFolder) -> _PageOptions:
         """What the page's batches do beside: drafts, faces blended anew, outliving the program."""
         return {
             "drafts": True,
-            "kept": KeptParts(shelf.folder / "kept"),
-            "journal": self.journals.of(shelf),
+            "layers": FaceLayers(files.folder / "kept"),
+            "journal": self.journals.of(files),
         }
 
     def restore(self) -> None:
         """Give the page's owners back what an earlier server left to them."""
         self.batches.restore(
-            Batch.restored(record, self.engine, shelf, self.settings, **self._page_options(shelf))
-            for shelf, record in self.journals.left_in(self.workspace)
+            Batch.restored(record, self.engine, files, self.settings, **self._page_options(files))
+            for files, record in self.journals.left_in(self.workspace)
         )
 
     def status(self) -> dict[str, object]:
         """What ``/status`` answers."""
-        return status_report(self.engine.facts(), self.downloads.states)
+        return status_report(self.engine.facts(), self.engine.queue(), self.downloads.states)
 
     def models(self) -> dict[str, object]:
         """What ``/models`` answers."""
         return models_report(self.engine.inventory(), self.engine.facts())
 
 
-def shelf_of(batch: Batch) -> BatchFolder:
-    """The shelf of a batch of this server."""
-    assert isinstance(batch.shelf, BatchFolder), "a server's batches have folders of their own"
-    return batch.shelf
+def files_of(batch: Batch) -> BatchFolder:
+    """The files of a batch of this server."""
+    assert isinstance(batch.files, BatchFolder), "a server's batches have folders of their own"
+    return batch.files
 
 
 def folder_of(batch: Batch) -> Path:
     """Where the files of a batch of this server lie."""
-    return shelf_of(batch).folder
+    return files_of(batch).folder
 
 
 @contextmanager
-def open_service(settings: Settings, files: Path, state: Path) -> Iterator[Service]:
+def open_service(
+    settings: Settings, files: Path, state: Path, *, networks: Networks | None = None
+) -> Iterator[Service]:
     """Serve until the block ends; networks are looked for and loaded meanwhile.
 
     ``files`` is Gradio's folder, from which whoever knows a path may fetch it; what must stay
-    secret lies in ``state``.
+    secret lies in ``state``. ``networks`` computes in the place of the settings' own.
     """
-    with open_engine(settings, drafts=True) as engine:
+    with open_engine(settings, networks=networks, drafts=True) as engine:
         service = Service(
             settings,
             engine,
@@ -142,7 +147,7 @@ def open_service(settings: Settings, files: Path, state: Path) -> Iterator[Servi
 
 def _fetch_missing(service: Service) -> None:
     """Begin the downloads of a first start, once it is known what is here."""
-    device = service.engine.known_facts().device
+    device = service.engine.facts(wait=True).device
     here = service.engine.inventory()
     service.downloads.start(weights.files_to_fetch(service.settings, device, here))
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from photoenhance_ui.batch import Batch
+from photoenhance_ui.batches.batch import Batch
 
 
 class Streams:

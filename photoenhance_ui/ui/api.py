@@ -13,7 +13,7 @@ import gradio as gr
 from gradio.components.api_component import Api
 from gradio.events import api
 
-from photoenhance_ui.batch import Batch
+from photoenhance_ui.batches.batch import Batch
 from photoenhance_ui.errors import InvalidOption, TooManyCalls, TooMuchAtOnce
 from photoenhance_ui.events import Row
 from photoenhance_ui.options import Option

@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from photoenhance_ui.batch import Batch
+from photoenhance_ui.batches.batch import Batch
 from photoenhance_ui.errors import TooManyCalls, TooMuchAtOnce
 from photoenhance_ui.events import State
 from photoenhance_ui.names import is_side_file
@@ -179,4 +179,4 @@ def _as_saved_in(batch: Batch | None, wanted: Request) -> Request:
     if batch is None:
         return wanted
     joining = replace(wanted, saving=batch.request.saving)
-    return joining if batch.takes(joining) else wanted
+    return joining if batch.accepts(joining) else wanted

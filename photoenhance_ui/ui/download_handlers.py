@@ -6,10 +6,10 @@ from typing import Any
 
 import gradio as gr
 
-from photoenhance_ui.batch import Batch
+from photoenhance_ui.batches.batch import Batch
 from photoenhance_ui.errors import PhotoEnhanceError
 from photoenhance_ui.request import SAVING_OPTIONS
-from photoenhance_ui.server.service import shelf_of
+from photoenhance_ui.server.service import files_of
 from photoenhance_ui.ui.api import request_from
 from photoenhance_ui.ui.visits import Visits
 
@@ -50,7 +50,7 @@ class DownloadHandlers:
         if batch is None or not finished:
             raise self._visits.error("nothing_finished", request)
         paths = self._saved(batch, finished, saved, request)
-        return str(shelf_of(batch).zipped(paths))
+        return str(files_of(batch).zipped(paths))
 
     def _saved(
         self, batch: Batch, ids: Sequence[str], saved: Sequence[Any], request: gr.Request
@@ -58,6 +58,6 @@ class DownloadHandlers:
         """Files of finished photos, as the saving options say."""
         saving = request_from(dict(zip(SAVED, saved, strict=True))).saving
         try:
-            return [batch.saved_as(photo_id, saving) for photo_id in ids]
+            return [batch.results.saved_as(photo_id, saving) for photo_id in ids]
         except PhotoEnhanceError as error:
             raise self._visits.failure(error, request) from error

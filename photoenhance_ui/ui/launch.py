@@ -17,6 +17,7 @@ from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 
 from photoenhance_ui.errors import InvalidSetting
+from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.server.broken_uploads import BrokenUploads
 from photoenhance_ui.server.calls import WellFormedCalls
 from photoenhance_ui.server.deployment import trusted_proxies
@@ -50,16 +51,19 @@ class Running:
 
 
 @contextmanager
-def serving(settings: Settings, state: Path) -> Iterator[Running]:
+def serving(
+    settings: Settings, state: Path, *, networks: Networks | None = None
+) -> Iterator[Running]:
     """Load the networks, open the page, and keep it open until the block ends.
 
-    Raises InvalidSetting with a sentence where the port is taken.
+    ``networks`` computes in the place of the settings' own. Raises InvalidSetting with a sentence
+    where the port is taken.
     """
     check_port(settings.host, settings.port)
     os.environ["FORWARDED_ALLOW_IPS"] = trusted_proxies(settings)  # uvicorn reads it
     guard = Guard.of(settings)
     files = Path(get_upload_folder())
-    with open_service(settings, files, state) as service:
+    with open_service(settings, files, state, networks=networks) as service:
         blocks = build_page(service)
         blocks.queue(api_open=False, max_size=MAX_WAITING, default_concurrency_limit=10)
         try:

@@ -20,8 +20,8 @@ class NetworkHandlers:
 
     def banner(self, request: gr.Request) -> str:
         """The networks in use and on their way."""
-        facts, downloads = self._service.engine.facts(), self._service.downloads.states
-        return banner_html(facts, downloads, self._visits.say(request))
+        engine, downloads = self._service.engine, self._service.downloads.states
+        return banner_html(engine.facts(), engine.queue(), downloads, self._visits.say(request))
 
     def table(self, request: gr.Request) -> str:
         """The table of networks."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from photoenhance_ui.catalogue import by_name
 from photoenhance_ui.downloads import DownloadPhase, DownloadState
+from photoenhance_ui.engine.interface import QueueLength
 from photoenhance_ui.plan import EngineFacts, choose_networks
 from photoenhance_ui.request import AUTO, BUILTIN, RESAMPLE_ONLY
 from photoenhance_ui.ui.html import progress_bar
@@ -14,7 +15,9 @@ from photoenhance_ui.ui.texts import Texts
 # The banner
 
 
-def banner_html(facts: EngineFacts, downloads: Sequence[DownloadState], say: Texts) -> str:
+def banner_html(
+    facts: EngineFacts, queue: QueueLength, downloads: Sequence[DownloadState], say: Texts
+) -> str:
     """Which networks are in use, which are being fetched and how far, which are absent."""
     lines = [_in_use(facts, say), *(_download_html(state, say) for state in downloads)]
     waiting = sum(state.phase is DownloadPhase.WAITING for state in downloads)
@@ -22,7 +25,7 @@ def banner_html(facts: EngineFacts, downloads: Sequence[DownloadState], say: Tex
         lines.append(f"<span>{escape(say.counted('networks.waiting', waiting))}</span>")
     if not facts.looking and (facts.finder is None or facts.restorer is None):
         lines.append(f'<span class="pe-absent">{escape(say("networks.no_faces"))}</span>')
-    count = facts.photos_working + facts.photos_waiting
+    count = queue.working + queue.waiting
     if count:
         lines.append(f"<span>{escape(say.counted('networks.busy', count))}</span>")
     return f'<div class="pe-banner">{"".join(line for line in lines if line)}</div>'

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from photoenhance_ui.batch import Batch
+from photoenhance_ui.batches.batch import Batch
+from photoenhance_ui.batches.storage import plain_stem
 from photoenhance_ui.codec import Limits, preview, probe, read_photo
 from photoenhance_ui.errors import PhotoRefused
 from photoenhance_ui.events import Row
@@ -14,7 +15,6 @@ from photoenhance_ui.names import safe_name
 from photoenhance_ui.replacing import replacing
 from photoenhance_ui.server.service import folder_of
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.storage import plain_stem
 from photoenhance_ui.ui.cards import Picture, PictureKind
 
 log = logging.getLogger(__name__)

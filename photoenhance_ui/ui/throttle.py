@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
-from photoenhance_ui.batch import Batch
+from photoenhance_ui.batches.batch import Batch
 
 
 async def throttled(batch: Batch, pause_s: float) -> AsyncIterator[None]:

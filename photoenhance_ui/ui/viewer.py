@@ -5,7 +5,7 @@ from typing import Any
 
 from PIL import Image
 
-from photoenhance_ui.batch import Batch
+from photoenhance_ui.batches.batch import Batch
 from photoenhance_ui.codec import Limits, probe
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.ui.html import file_address
@@ -57,7 +57,7 @@ def _faces(
     batch: Batch, photo_id: str, before: Path | None, settings: Settings
 ) -> list[dict[str, float]]:
     """Where the restored faces are, as shares of the picture's sides, and how strong each is."""
-    kept, original = batch.faces(photo_id), batch.original(photo_id)
+    kept, original = batch.results.faces(photo_id), batch.original(photo_id)
     if not kept or before is None or original is None:
         return []
     stored = probe(original, Limits.of(settings))

@@ -4,7 +4,7 @@ from typing import Any
 
 import gradio as gr
 
-from photoenhance_ui.batch import Batch
+from photoenhance_ui.batches.batch import Batch
 from photoenhance_ui.errors import PhotoEnhanceError
 from photoenhance_ui.ui.batch_handlers import BatchHandlers, Updates
 from photoenhance_ui.ui.html import file_address
@@ -32,7 +32,7 @@ class ViewerHandlers:
         batch, photo_id = self._visits.photo(event, token, request)
         shown = self._viewer_value(batch, photo_id, event, request)
         try:
-            return {**shown, "map": file_address(batch.difference(photo_id))}
+            return {**shown, "map": file_address(batch.results.difference(photo_id))}
         except PhotoEnhanceError as error:
             return {**shown, "message": self._visits.reason(error, request)}
 
@@ -44,7 +44,7 @@ class ViewerHandlers:
             raise self._visits.error("gone", request)
         message = ""
         try:
-            batch.blend_again(photo_id, strengths)
+            batch.results.blend_again(photo_id, strengths)
         except PhotoEnhanceError as error:
             message = self._visits.reason(error, request)
         shown = self._viewer_value(batch, photo_id, event, request)

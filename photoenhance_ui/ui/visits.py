@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from photoenhance_ui.batch import Batch
+from photoenhance_ui.batches.batch import Batch
 from photoenhance_ui.errors import PhotoEnhanceError
 from photoenhance_ui.server.service import Service
 from photoenhance_ui.ui.texts import Language, Texts, preferred, texts_in

@@ -12,14 +12,14 @@ import pytest
 from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 
-from photoenhance_ui.batch import Batch
-from photoenhance_ui.engine import Engine
+from photoenhance_ui.batches.batch import Batch
+from photoenhance_ui.batches.storage import Workspace
+from photoenhance_ui.engine.interface import Engine
 from photoenhance_ui.errors import TooManyCalls, TooMuchAtOnce
 from photoenhance_ui.request import Request
 from photoenhance_ui.server.bounds import Bounds
 from photoenhance_ui.server.calls import MAX_CALLS_WAITING
 from photoenhance_ui.settings import FLAGS, Settings
-from photoenhance_ui.storage import Workspace
 from tests.conftest import PhotoMaker
 from tests.hooked import HookedNetworks
 from tests.served import Served, serving_on, wait_until
@@ -56,7 +56,7 @@ def test_more_than_may_wait_is_one_sentence_until_photos_end(
         client, photos = served.client(), [handle_file(photo_file(n)) for n in ("coffee", "rocket")]
         served.networks.hold()
         running = client.submit(photos, api_name="/enhance")
-        wait_until(lambda: served.running.service.engine.facts().photos_working == 1)
+        wait_until(lambda: served.running.service.engine.queue().working == 1)
         with pytest.raises(AppError, match=said):
             client.predict(photos[0], api_name="/enhance_one")
         served.networks.release()

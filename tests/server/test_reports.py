@@ -8,7 +8,7 @@ import pytest
 from photoenhance_ui import weights
 from photoenhance_ui.catalogue import CATALOGUE
 from photoenhance_ui.downloads import DownloadPhase, DownloadState
-from photoenhance_ui.engine import Engine
+from photoenhance_ui.engine.interface import Engine
 from photoenhance_ui.request import PRESETS
 from photoenhance_ui.server.reports import models_report, status_report
 from photoenhance_ui.settings import Settings
@@ -16,7 +16,7 @@ from photoenhance_ui.settings import Settings
 
 def test_status_tells_device_networks_downloads_and_queue(engine: Engine) -> None:
     downloads = [DownloadState("GFPGANv1.4", 348, 100, DownloadPhase.LOADING)]
-    told = status_report(engine.facts(), downloads)
+    told = status_report(engine.facts(), engine.queue(), downloads)
     assert told["device"] == "cpu"
     assert told["networks"]["upscalers"] == ["builtin"]
     assert told["networks"]["restorer"] is None

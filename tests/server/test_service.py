@@ -28,7 +28,7 @@ def test_batches_of_the_page_survive_a_restart_and_those_of_scripts_leave_nothin
         assert again is not None
         assert again.rows == shown.rows
         assert service.batches.current("user:b") is None
-        saved = again.saved_as(again.ids[0], Saving(OutputFormat.PNG))
+        saved = again.results.saved_as(again.ids[0], Saving(OutputFormat.PNG))
         assert saved.exists()
         assert service.open_batch("browser:a", WISH) is again
         again.add(photo_file("coffee", 48))

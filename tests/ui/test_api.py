@@ -187,7 +187,7 @@ def test_a_cancelled_job_stops_within_one_tile(
     job = client.submit(uploaded(*photos), api_name="/enhance")
     wait_until(lambda: served.networks.runs > before)
     job.cancel()
-    wait_until(lambda: served.running.service.engine.facts().photos_waiting == 0)
+    wait_until(lambda: served.running.service.engine.queue().waiting == 0)
     served.networks.release()
     wait_until(served.quiet)
     assert served.networks.runs == before + 1
@@ -313,8 +313,8 @@ def test_status_answers_while_every_handler_is_busy(served: Served, photo_file: 
         served.client().submit(photo, api_name="/enhance")
         for _ in range(served.settings.handlers + 1)
     ]
-    wait_until(lambda: served.running.service.engine.facts().photos_waiting >= 2)
-    wait_until(lambda: served.running.service.engine.facts().photos_working == 1)
+    wait_until(lambda: served.running.service.engine.queue().waiting >= 2)
+    wait_until(lambda: served.running.service.engine.queue().working == 1)
     queue = served.client().predict(api_name="/status")["queue"]
     assert queue == {"working": 1, "waiting": served.settings.handlers - 1}
     served.networks.release()

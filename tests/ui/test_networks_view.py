@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from photoenhance_ui.downloads import DownloadPhase, DownloadState
+from photoenhance_ui.engine.interface import QueueLength
 from photoenhance_ui.ui.networks_view import banner_html, networks_html
 from photoenhance_ui.ui.texts import CHINESE, ENGLISH
 from tests.ui.facts import facts
@@ -11,11 +12,15 @@ from tests.ui.rows import NASTY, words
 
 
 def test_the_banner_names_the_networks_and_what_is_absent() -> None:
-    told = words(banner_html(facts(), [], ENGLISH))
+    told = words(banner_html(facts(), QueueLength(), [], ENGLISH))
     assert " ".join(told.split()).startswith("Using: built-in network on")
     assert "CPU (2 threads)" in told
     assert "No network that restores faces" in told
-    whole = words(banner_html(facts(finder="find", restorer="mend", parser="parse"), [], ENGLISH))
+    whole = words(
+        banner_html(
+            facts(finder="find", restorer="mend", parser="parse"), QueueLength(), [], ENGLISH
+        )
+    )
     for name in ("find", "mend", "parse"):
         assert name in whole
     assert "No network" not in whole
@@ -32,7 +37,7 @@ def test_the_banner_says_how_far_downloads_are() -> None:
         download("bad", DownloadPhase.FAILED, reason="bad could not be downloaded."),
         download("there", DownloadPhase.DONE),
     ]
-    html = banner_html(facts(), states, ENGLISH)
+    html = banner_html(facts(), QueueLength(), states, ENGLISH)
     assert "Downloading big: 25 of 100 MB" in html
     assert 'value="25"' in html
     assert "1 more to download" in html

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photoenhance_ui.batch import Batch
-from photoenhance_ui.engine import Engine
+from photoenhance_ui.batches.batch import Batch
+from photoenhance_ui.batches.storage import Workspace
+from photoenhance_ui.engine.interface import Engine
 from photoenhance_ui.request import OutputFormat, Request, Saving
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.storage import Workspace
 from photoenhance_ui.ui.cards import PictureKind
 from photoenhance_ui.ui.previews import (
     CARD_PX,

@@ -1,21 +1,21 @@
 """What the viewer shows of a photo, as values."""
 
-import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from photoenhance_ui.batch import Batch
-from photoenhance_ui.engine import Engine
-from photoenhance_ui.kept import KeptParts
+from photoenhance_ui.batches.batch import Batch
+from photoenhance_ui.batches.face_layers import FaceLayers
+from photoenhance_ui.batches.storage import Workspace
+from photoenhance_ui.engine.engine import open_engine
 from photoenhance_ui.request import Request
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.storage import Workspace
 from photoenhance_ui.ui.texts import CHINESE, ENGLISH
 from photoenhance_ui.ui.viewer import WORDS, closed_viewer, viewer_value
 from tests.conftest import PhotoMaker
+from tests.driver import run_to_end
 from tests.stand_ins import StandInNetworks
 from tests.test_enhancer import face_at
 
@@ -25,19 +25,14 @@ def finished(
     settings: Settings, tmp_path: Path, photo_file: PhotoMaker
 ) -> Iterator[tuple[Batch, str]]:
     """A photo of 160 by 160 with a face that begins at (40, 60)."""
-    engine = Engine(StandInNetworks([face_at(40, 60, 40)]), settings)  # type: ignore[arg-type]
-    shelf = Workspace(tmp_path / "batches").new_batch()
-    kept = KeptParts(shelf.folder / "kept")
-    batch = Batch(engine, "me", Request(upscaler="builtin"), shelf, settings, kept=kept)
-    photo_id = batch.add(photo_file("astronaut", 160))
-
-    async def run() -> None:
-        async for _ in batch.changes():
-            pass
-
-    asyncio.run(run())
-    yield batch, photo_id
-    engine.close()
+    networks = StandInNetworks([face_at(40, 60, 40)])
+    files = Workspace(tmp_path / "batches").new_batch()
+    layers = FaceLayers(files.folder / "kept")
+    with open_engine(settings, networks=networks) as engine:
+        batch = Batch(engine, "me", Request(upscaler="builtin"), files, settings, layers=layers)
+        photo_id = batch.add(photo_file("astronaut", 160))
+        run_to_end(batch)
+        yield batch, photo_id
 
 
 def test_a_photo_is_told_with_its_faces_as_shares_of_it(
@@ -48,7 +43,7 @@ def test_a_photo_is_told_with_its_faces_as_shares_of_it(
     assert json.loads(json.dumps(shown)) == shown
     assert (shown["request_id"], shown["photo"], shown["width"]) == (7, photo_id, 320)
     assert "_enhanced" in shown["after"] and "_original" in shown["before"]
-    (face,), (kept,) = shown["faces"], batch.faces(photo_id)
+    (face,), (kept,) = shown["faces"], batch.results.faces(photo_id)
     assert face["x"] == kept.box.x / 160 and face["y"] == kept.box.y / 160
     assert face["width"] == kept.box.width / 160
     assert face["strength"] == batch.request.face_strength

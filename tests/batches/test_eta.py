@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from photoenhance_ui.eta import Ahead, Spent, seconds_left
+from photoenhance_ui.batches.eta import Ahead, Spent, seconds_left
 from photoenhance_ui.plan import FACE_OPERATIONS
 
 works = st.floats(1e9, 1e13)

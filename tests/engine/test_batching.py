@@ -1,7 +1,7 @@
-"""Photos through the lane: to each its own, in turn, whatever becomes of the others."""
+"""Photos through the device: to each its own, in turn, whatever becomes of the others."""
 
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
@@ -12,11 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from photoenhance_ui.catalogue import Role
+from photoenhance_ui.engine.batching import (
+    MAX_PREFETCHED,
+    Answer,
+    DeviceBatcher,
+    PendingWork,
+    PhotoTask,
+    batch_of,
+)
+from photoenhance_ui.engine.memory import BatchSizes
+from photoenhance_ui.engine.photo_queue import PhotoQueue
+from photoenhance_ui.engine.scheduler import FairQueue
 from photoenhance_ui.errors import MemoryExhausted, NetworkFailed
-from photoenhance_ui.lane import MOST_BESIDE, Answer, Asked, Carried, Lane, batch_of
-from photoenhance_ui.memory import AtOnce
 from photoenhance_ui.networks.interfaces import Work
-from photoenhance_ui.scheduler import Scheduler
 
 LEFT_OUT = 10_000
 """Pictures are numbers; a network adds this."""
@@ -39,20 +47,18 @@ class Job:
         assert seconds >= self.seconds
         self.seconds = seconds
 
-    def steps(self) -> Generator[Any, Any, None]:
+    def steps(self) -> Generator[Any, Any, str]:
         yield "began"
         for work in self.works:
             try:
-                answer = yield Asked(work, "exact")
+                answer = yield PendingWork(work, "exact")
             except (NetworkFailed, MemoryExhausted) as error:
-                yield type(error).__name__
-                return
+                return type(error).__name__
             if self.cancelled:
-                yield "cancelled"
-                return
+                return "cancelled"
             self.answers.append(answer)
             yield "step"
-        yield "done"
+        return "done"
 
     @property
     def pictures(self) -> set[int]:
@@ -71,29 +77,37 @@ class Job:
 
 
 class House:
-    """A lane with its scheduler, as the engine has them, and networks that keep a record."""
+    """A batcher with its queue, as the engine has them, and networks that keep a record."""
 
     def __init__(self, jobs: list[Job], tiles: int, faces: int = 1) -> None:
         self.jobs = {job.name: job for job in jobs}
         self.broken: set[int] = set()
         self.room = 1_000
         self.runs: list[Work] = []
-        self.fronts: list[str] = []
+        self.carried: list[str] = []
         self.begun: list[str] = []
-        self.beside: list[int] = []
-        self.scheduler = Scheduler()
-        self.at_once = AtOnce(tiles, faces)
-        self.lane = Lane(self.run, self.at_once, self.taken)
+        self.prefetched: list[int] = []
+        self.before_each: Callable[[Work], None] = lambda work: None
+        """Is called before each run."""
+        self.queue = PhotoQueue()
+        self.batch_sizes = BatchSizes(tiles, faces)
+        self.batcher = DeviceBatcher(self.run, self.batch_sizes, self.queue)
         for job in jobs:
             self.add(job)
 
     def add(self, job: Job) -> None:
         self.jobs[job.name] = job
-        self.scheduler.add(job.owner, job.name, 1.0 + len(job.pictures))
+        task = PhotoTask(job.name, self.steps(job), job.hear, lambda: job.cancelled)
+        self.queue.add(job.owner, task, cost_of(job))
+
+    def steps(self, job: Job) -> Generator[Any, Any, str]:
+        self.begun.append(job.name)
+        return (yield from job.steps())
 
     def run(self, work: Work, precision: str) -> Any:
+        self.before_each(work)
         self.runs.append(work)
-        self.beside.append(len(self.lane._beside))
+        self.prefetched.append(len(self.queue.prefetched()))
         inputs = np.asarray(work.inputs)
         if len(inputs) > self.room:
             raise MemoryExhausted("Too many.")
@@ -101,22 +115,13 @@ class House:
             raise NetworkFailed("Broken.")
         return inputs + LEFT_OUT
 
-    def taken(self) -> Carried | None:
-        is_first = self.scheduler.first_waits()
-        name = self.scheduler.next()
-        if name is None:
-            return None
-        self.begun.append(name)
-        job = self.jobs[name]
-        return Carried(name, job.steps(), job.hear, lambda: job.cancelled, is_first)
-
     def turn(self) -> bool:
         """Carry one photo; False where nobody waits."""
-        front = self.lane.next_front(first_waits=self.scheduler.first_waits()) or self.taken()
-        if front is None:
+        current = self.queue.next(wait=False)
+        if current is None:
             return False
-        self.fronts.append(front.id)
-        self.lane.carry(front)
+        self.carried.append(current.id)
+        self.batcher.carry(current)
         return True
 
     def work(self) -> None:
@@ -124,16 +129,19 @@ class House:
             pass
 
 
+def cost_of(job: Job) -> float:
+    return 1.0 + len(job.pictures)
+
+
 def tiles(pictures: list[int], width: int = 1, network: str = "upscaler") -> Work:
     inputs = np.repeat(np.array(pictures)[:, None], width, axis=1)
     return Work(Role.UPSCALER, network, inputs, 0.5)
 
 
-def carried(name: str, work: Work) -> Carried:
-    """A photo that nobody listens to, with its work asked for."""
-    asked = Asked(work, "exact")
+def pending(name: str, work: Work) -> PhotoTask:
+    """A photo that nobody listens to and that waits for this work."""
     steps = job("a", name, work).steps()
-    return Carried(name, steps, lambda told, seconds: None, bool, asked=asked)
+    return PhotoTask(name, steps, lambda told, seconds: None, bool, PendingWork(work, "exact"))
 
 
 def job(owner: str, name: str, *works: Work) -> Job:
@@ -180,7 +188,7 @@ def test_each_photo_gets_its_own_and_only_a_culprit_fails(
 
 
 @given(some_jobs(), st.integers(1, 6), st.integers(1, 6), st.data())
-def test_a_batch_holds_no_more_than_allowed_and_only_a_few_are_begun_beside(
+def test_a_batch_holds_no_more_than_allowed_and_only_a_few_are_prefetched(
     jobs: list[Job], tiles: int, faces: int, data: st.DataObject
 ) -> None:
     house = House(jobs, tiles, faces)
@@ -188,7 +196,7 @@ def test_a_batch_holds_no_more_than_allowed_and_only_a_few_are_begun_beside(
     house.work()
     most = {Role.UPSCALER: tiles, Role.RESTORER: faces, Role.FINDER: 1}
     assert all(len(work.inputs) <= most[work.role] for work in house.runs)
-    assert max(house.beside, default=0) <= MOST_BESIDE
+    assert max(house.prefetched, default=0) <= MAX_PREFETCHED
 
 
 @given(some_jobs(), st.data())
@@ -197,7 +205,9 @@ def test_one_picture_at_a_time_is_one_photo_at_a_time(jobs: list[Job], data: st.
         one.works = [replace(work, inputs=work.inputs[:1]) for work in one.works]
     house = House(jobs, 1)
     house.broken = broken_of(jobs, data)
-    alone = House(jobs, 1).scheduler
+    alone = FairQueue()
+    for one in jobs:
+        alone.add(one.owner, one.name, cost_of(one))
     house.work()
     expected = []
     for name in iter(alone.next, None):
@@ -206,27 +216,27 @@ def test_one_picture_at_a_time_is_one_photo_at_a_time(jobs: list[Job], data: st.
             if set(expected[-1]) & house.broken:
                 break
     assert [np.ravel(work.inputs).tolist() for work in house.runs] == expected
-    assert set(house.beside) <= {0}
+    assert set(house.prefetched) <= {0}
 
 
 @given(some_jobs(), st.integers(2, 6), st.data())
-def test_the_front_photo_is_in_every_batch_and_not_delayed_by_a_failure(
+def test_the_current_photo_is_in_every_batch_and_not_delayed_by_a_failure(
     jobs: list[Job], most: int, data: st.DataObject
 ) -> None:
     """While it is carried, others are computed without it only as the parts of a failed batch."""
     house = House(jobs, most, most)
     house.broken = broken_of(jobs, data)
     while house.turn():
-        front = house.jobs[house.fronts[-1]]
+        current = house.jobs[house.carried[-1]]
         runs, house.runs = house.runs, []
         shared = [work for work in runs if work.role is not Role.FINDER]
-        without = [w for w in shared if not set(np.ravel(w.inputs).tolist()) & front.pictures]
+        without = [w for w in shared if not set(np.ravel(w.inputs).tolist()) & current.pictures]
         if not house.broken:
             assert not without
-        if not front.pictures & house.broken:
+        if not current.pictures & house.broken:
             seen = Counter(n for work in shared for n in set(np.ravel(work.inputs).tolist()))
             # Together, without the others, and picture by picture where even that was too much.
-            assert all(seen[number] <= 2 for work in front.works for number in fits(work, most))
+            assert all(seen[number] <= 2 for work in current.works for number in fits(work, most))
 
 
 def fits(work: Work, most: int) -> list[int]:
@@ -237,51 +247,49 @@ def fits(work: Work, most: int) -> list[int]:
 def test_nobodys_first_photo_waits_for_more_than_one_of_each_other_owner(
     jobs: list[Job], arrivals: list[int], most: int
 ) -> None:
-    """Photos come while others are carried; those that ended beside the front waited for less."""
+    """Photos come while others are carried; those that ended prefetched waited for less."""
     house = House([], most, most)
     later = sorted(zip(arrivals, jobs, strict=False), key=lambda pair: pair[0])
     in_course: dict[str, int] = {}
-    run = house.run
 
     def comes(one: Job) -> None:
         house.add(one)
-        in_course.setdefault(one.owner, max(0, len(house.fronts) - 1))
+        in_course.setdefault(one.owner, max(0, len(house.carried) - 1))
 
-    def while_it_runs(work: Work, precision: str) -> Any:
+    def while_it_runs(work: Work) -> None:
         while later and later[0][0] <= len(house.runs):
             comes(later.pop(0)[1])
-        return run(work, precision)
 
-    house.lane._run = while_it_runs
+    house.before_each = while_it_runs
     while later:
         comes(later.pop(0)[1])
         house.work()
     for owner, arrival in in_course.items():
         first = next(name for name in house.begun if name[0] == owner)
-        if first in house.fronts:
-            before = [name[0] for name in house.fronts[arrival : house.fronts.index(first)]]
+        if first in house.carried:
+            before = [name[0] for name in house.carried[arrival : house.carried.index(first)]]
             assert len(before) == len(set(before))
     assert {one.last for one in jobs} == {"done"}, "nobody starves"
 
 
 @given(some_jobs(), st.integers(1, 6), st.data())
-def test_the_seconds_of_all_photos_are_those_that_the_lane_worked(
+def test_the_seconds_of_all_photos_are_those_that_the_device_worked(
     jobs: list[Job], most: int, data: st.DataObject
 ) -> None:
     """Each run takes a second for each picture; nothing else takes time here."""
     now = 0.0
     house = House(jobs, most, most)
     house.broken = broken_of(jobs, data)
-    run = house.run
 
-    def taking_time(work: Work, precision: str) -> Any:
+    def taking_time(work: Work) -> None:
         nonlocal now
         now += len(work.inputs)
-        return run(work, precision)
 
-    house.lane._run = taking_time
+    house.before_each = taking_time
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("photoenhance_ui.lane.time", SimpleNamespace(monotonic=lambda: now))
+        patch.setattr(
+            "photoenhance_ui.engine.batching.time", SimpleNamespace(monotonic=lambda: now)
+        )
         house.work()
     assert sum(one.seconds for one in jobs) == pytest.approx(now)
     if not house.broken:
@@ -304,7 +312,7 @@ def test_gaps_are_filled_with_the_same_kind_in_the_order_of_turns() -> None:
     assert [np.ravel(w.inputs[:, 0]).tolist() for w in house.runs] == [
         [1, 2, 7], [3], [4, 5, 6], [8, 9],
     ]  # fmt: skip
-    assert house.fronts == ["a", "b", "c", "d"]
+    assert house.carried == ["a", "b", "c", "d"]
 
 
 @pytest.mark.parametrize(
@@ -319,11 +327,11 @@ def test_gaps_are_filled_with_the_same_kind_in_the_order_of_turns() -> None:
     ],
 )
 def test_other_kinds_and_too_many_are_not_taken_along(other: Work) -> None:
-    front, same = carried("front", tiles([1])), carried("same", tiles([9]))
-    beside = carried("beside", other)
-    assert batch_of(front, [beside, same], 4) == [front, same]
-    same.asked = Asked(tiles([9]), "fast")
-    assert batch_of(front, [same], 4) == [front]
+    current, same = pending("current", tiles([1])), pending("same", tiles([9]))
+    other_photo = pending("other", other)
+    assert batch_of(current, [other_photo, same], 4) == [current, same]
+    same.pending = PendingWork(tiles([9]), "fast")
+    assert batch_of(current, [same], 4) == [current]
 
 
 def test_memory_that_runs_out_over_several_is_remembered() -> None:
@@ -333,8 +341,8 @@ def test_memory_that_runs_out_over_several_is_remembered() -> None:
     assert [len(work.inputs) for work in house.runs] == [4, 1, 1, 1, 1, 1, 1]
     assert {one.last for one in house.jobs.values()} == {"done"}
     assert all(one.has_its_own() for one in house.jobs.values())
-    assert house.at_once.most(tiles([1])) == 1
-    assert house.at_once.most(tiles([1], network="other")) == 4
+    assert house.batch_sizes.max_pictures(tiles([1])) == 1
+    assert house.batch_sizes.max_pictures(tiles([1], network="other")) == 4
 
 
 def test_an_answer_shares_no_memory_with_anothers() -> None:
@@ -346,63 +354,77 @@ def test_an_answer_shares_no_memory_with_anothers() -> None:
     assert not np.shares_memory(mine, others)
 
 
-def test_who_is_cancelled_beside_the_front_ends_before_the_next_batch() -> None:
-    beside = job("b", "b", tiles([3, 4]), tiles([5]))
-    front = job("a", "a", tiles([1]), tiles([2]))
-    house = House([front, beside], 2)
-    run = house.run
+def test_a_prefetched_photo_that_is_cancelled_ends_before_the_next_batch() -> None:
+    other = job("b", "b", tiles([3, 4]), tiles([5]))
+    current = job("a", "a", tiles([1]), tiles([2]))
+    house = House([current, other], 2)
 
-    def cancelling(work: Work, precision: str) -> Any:
-        beside.cancelled = True
-        return run(work, precision)
+    def cancelling(work: Work) -> None:
+        other.cancelled = True
 
-    house.lane._run = cancelling
+    house.before_each = cancelling
     house.work()
-    assert beside.told == ["began", "cancelled"]
-    assert front.last == "done"
+    assert other.told == ["began", "cancelled"]
+    assert current.last == "done"
     assert [np.ravel(work.inputs).tolist() for work in house.runs] == [[1], [2]]
-    assert house.fronts == ["a"]
+    assert house.carried == ["a"]
 
 
 def test_a_first_photo_that_was_not_begun_goes_ahead_of_those_that_were() -> None:
     jobs = [job("a", f"a{n}", tiles([n]), tiles([10 + n], width=2)) for n in range(6)]
     house = House(jobs, 4)
     house.turn()
-    assert len(house.begun) == 1 + MOST_BESIDE
+    assert len(house.begun) == 1 + MAX_PREFETCHED
     house.add(job("b", "b0", tiles([90], width=3)))
     house.work()
-    assert house.fronts[:2] == ["a0", "b0"]
+    assert house.carried[:2] == ["a0", "b0"]
 
 
 def test_a_first_photo_that_was_begun_goes_ahead_of_others_that_were() -> None:
     house = House([job("a", f"a{n}", tiles([n], width=n + 1)) for n in range(3)], 4)
     first = job("b", "b0", tiles([90], width=9), tiles([91]))
-    run = house.run
 
-    def somebody_comes(work: Work, precision: str) -> Any:
+    def somebody_comes(work: Work) -> None:
         if "b0" not in house.jobs:
             house.add(first)
-        return run(work, precision)
 
     house.jobs["a0"].works.append(tiles([7]))
-    house.lane._run = somebody_comes
+    house.before_each = somebody_comes
     house.work()
     assert house.begun.index("b0") == 3
-    assert house.fronts[:2] == ["a0", "b0"]
+    assert house.carried[:2] == ["a0", "b0"]
 
 
 def test_a_photo_goes_on_to_its_next_work_or_to_its_end() -> None:
-    photo = carried("1", tiles([1]))
+    photo = pending("1", tiles([1]))
     photo.go_on(Answer())
-    assert photo.asked is not None
+    assert photo.pending is not None
     photo.go_on(Answer(error=NetworkFailed("No.")))
-    assert photo.asked is None
+    assert photo.pending is None
+    assert photo.last == "NetworkFailed"
 
 
-def test_a_first_photo_waits_behind_the_front_and_those_that_were_begun_before() -> None:
-    house = House([], 2)
-    for name in ("b", "c"):
-        photo = carried(name, tiles([1]))
-        photo.is_first = name == "c"
-        house.lane._beside.append(photo)
-    assert [house.lane.first_behind(name) for name in ("front", "b", "c")] == [True, True, False]
+def test_a_photo_has_left_the_queue_when_its_last_event_is_told() -> None:
+    working: list[int] = []
+
+    class Looking(Job):
+        def hear(self, told: str, seconds: float) -> None:
+            super().hear(told, seconds)
+            working.append(house.queue.length().working)
+
+    one = Looking("a", "a0", [tiles([1])])
+    house = House([one], 1)
+    house.work()
+    assert one.told == ["began", "step", "done"]
+    assert working == [1, 1, 0]
+
+
+def test_a_first_photo_waits_behind_the_current_one_and_those_that_were_begun_before() -> None:
+    house = House([job("a", "a0", tiles([1])), job("a", "a1", tiles([2]))], 1)
+    current = house.queue.next(wait=False)
+    assert current is not None and current.id == "a0"
+    house.queue.prefetch()
+    house.add(job("c", "c0", tiles([3])))
+    house.queue.prefetch()
+    behind = [house.queue.first_waits(name) for name in ("a0", "a1", "c0")]
+    assert behind == [True, True, False]

@@ -1,6 +1,5 @@
 """Short of memory, tiles get smaller, stay so, and the report says it; the result is the same."""
 
-import asyncio
 import os
 import platform
 import time
@@ -11,27 +10,29 @@ import numpy as np
 import pytest
 
 from benchmarks.processes import memory_mb
-from photoenhance_ui.batch import Batch
+from photoenhance_ui.batches.batch import Batch
+from photoenhance_ui.batches.storage import Workspace
 from photoenhance_ui.catalogue import Role
-from photoenhance_ui.engine import Engine
-from photoenhance_ui.errors import MemoryExhausted
-from photoenhance_ui.events import Event, Failed, Progress, Rendered, Started
-from photoenhance_ui.geometry import Size
-from photoenhance_ui.memory import (
+from photoenhance_ui.engine.engine import open_engine
+from photoenhance_ui.engine.interface import Engine
+from photoenhance_ui.engine.memory import (
     SMALLER_TILES,
-    AtOnce,
+    BatchSizes,
     TileSizes,
     available_bytes,
     give_back_freed,
     tile_bytes,
 )
+from photoenhance_ui.errors import MemoryExhausted
+from photoenhance_ui.events import Event, Failed, Progress, Rendered, Started
+from photoenhance_ui.geometry import Size
 from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.photo import Photo
 from photoenhance_ui.plan import EngineFacts, UpscalerFacts, choose_networks, make_plan
 from photoenhance_ui.request import BUILTIN, RESAMPLE_ONLY, Faces, Request
 from photoenhance_ui.settings import TILE_LADDER_PX, Settings
-from photoenhance_ui.storage import Workspace
 from tests.conftest import PhotoMaker, skimage_photo
+from tests.driver import run_to_end
 from tests.stand_ins import LARGE, StandInNetworks
 from tests.test_enhancer import face_at
 
@@ -137,10 +138,9 @@ def test_a_draft_is_not_made_twice(engine: Engine, networks: StandInNetworks) ->
 def test_little_memory_at_the_start_gives_smaller_tiles_at_once(
     networks: StandInNetworks, settings: Settings, megabytes: int
 ) -> None:
-    engine = Engine(networks, settings, megabytes * 10**6)  # type: ignore[arg-type]
     expected = {100_000: (), 200: warning(192), 1: warning(128)}[megabytes]
-    assert rendered(enhanced(engine)).warnings == expected
-    engine.close()
+    with open_engine(settings, networks=networks, memory_bytes=megabytes * 10**6) as engine:
+        assert rendered(enhanced(engine)).warnings == expected
 
 
 def test_the_seconds_tell_also_of_what_was_begun_in_vain(
@@ -157,12 +157,7 @@ def test_the_seconds_tell_also_of_what_was_begun_in_vain(
     networks.hook = slow
     batch = Batch(engine, "me", WISH, Workspace(tmp_path / "batches").new_batch(), settings)
     batch.add(photo_file("astronaut", 500))
-
-    async def run() -> None:
-        async for _ in batch.changes():
-            pass
-
-    asyncio.run(asyncio.wait_for(run(), timeout=60))
+    run_to_end(batch)
     (row,) = batch.rows
     assert row.warnings == warning(256)
     assert row.seconds is not None
@@ -176,26 +171,25 @@ def test_over_several_pictures_memory_lowers_the_batch_and_not_the_tiles(
     settings: Settings,
 ) -> None:
     networks = StandInNetworks((face_at(50, 50, 60),) * 3, tiles_at_once=4, faces_at_once=3)
-    engine = Engine(networks, settings)  # type: ignore[arg-type]
-    wish = replace(WISH, faces=Faces.ALL, upscaler=LARGE)
-    in_batches = rendered(enhanced(engine, wish, side=384))
-    assert [size for _, size in networks.batches] == [1, 3, 3, 4]
-    networks.batches.clear()
+    with open_engine(settings, networks=networks) as engine:
+        wish = replace(WISH, faces=Faces.ALL, upscaler=LARGE)
+        in_batches = rendered(enhanced(engine, wish, side=384))
+        assert [size for _, size in networks.batches] == [1, 3, 3, 4]
+        networks.batches.clear()
 
-    def little_room(work: Work) -> None:
-        if len(work.inputs) > 1:
-            raise MemoryExhausted("It ran out.")
+        def little_room(work: Work) -> None:
+            if len(work.inputs) > 1:
+                raise MemoryExhausted("It ran out.")
 
-    networks.hook = little_room
-    singly = rendered(enhanced(engine, wish, side=384))
-    assert singly.warnings == ()
-    np.testing.assert_array_equal(singly.photo.pixels, in_batches.photo.pixels)
-    assert [size for _, size in networks.batches] == [1] * 11
-    networks.hook = lambda work: None
-    events = enhanced(engine, wish, side=384)
-    assert [size for _, size in networks.batches] == [1] * 22, "it is remembered"
-    assert [e.done for e in events if isinstance(e, Progress)][1:-1] == list(range(8))
-    engine.close()
+        networks.hook = little_room
+        singly = rendered(enhanced(engine, wish, side=384))
+        assert singly.warnings == ()
+        np.testing.assert_array_equal(singly.photo.pixels, in_batches.photo.pixels)
+        assert [size for _, size in networks.batches] == [1] * 11
+        networks.hook = lambda work: None
+        events = enhanced(engine, wish, side=384)
+        assert [size for _, size in networks.batches] == [1] * 22, "it is remembered"
+        assert [e.done for e in events if isinstance(e, Progress)][1:-1] == list(range(8))
 
 
 def test_a_single_tile_that_is_too_large_goes_down_the_ladder_though_batches_are_computed(
@@ -203,14 +197,13 @@ def test_a_single_tile_that_is_too_large_goes_down_the_ladder_though_batches_are
 ) -> None:
     networks = StandInNetworks(tiles_at_once=4)
     networks.hook = machine = SmallMachine(320)
-    engine = Engine(networks, settings)  # type: ignore[arg-type]
-    assert rendered(enhanced(engine)).warnings == warning(256)
+    with open_engine(settings, networks=networks) as engine:
+        assert rendered(enhanced(engine)).warnings == warning(256)
     assert machine.refused == 1
-    engine.close()
 
 
 def test_a_batch_is_as_large_as_the_device_takes_until_memory_runs_out() -> None:
-    at_once = AtOnce(tiles=4, faces=8)
+    at_once = BatchSizes(tiles=4, faces=8)
     tile, face, part = (
         Work(role, name, [])
         for role, name in (
@@ -218,7 +211,7 @@ def test_a_batch_is_as_large_as_the_device_takes_until_memory_runs_out() -> None
         )
     )  # fmt: skip
     found = Work(Role.FINDER, "finder", [])
-    assert [at_once.most(work) for work in (tile, face, part, found)] == [4, 8, 8, 1]
+    assert [at_once.max_pictures(work) for work in (tile, face, part, found)] == [4, 8, 8, 1]
     facts = replace(FACTS, tiles_at_once=4, faces_at_once=8, finder="f", restorer="restorer",
                     parser="parser")  # fmt: skip
     choice = choose_networks(BUILTIN, 2, facts)
@@ -227,7 +220,7 @@ def test_a_batch_is_as_large_as_the_device_takes_until_memory_runs_out() -> None
     at_once.lower("parser")
     assert at_once.fitted(plan) == replace(plan, faces_at_once=1)
     at_once.lower(BUILTIN)
-    assert [at_once.most(work) for work in (tile, face, part)] == [1, 8, 1]
+    assert [at_once.max_pictures(work) for work in (tile, face, part)] == [1, 8, 1]
     assert at_once.fitted(plan) == replace(plan, tiles_at_once=1, faces_at_once=1)
 
 
@@ -294,7 +287,7 @@ def test_a_step_that_another_photo_took_is_not_taken_twice() -> None:
 def test_for_a_large_photo_networks_make_room_when_their_part_is_done(
     engine: Engine, networks: StandInNetworks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("photoenhance_ui.engine.LARGE_PIXELS", 1000 * 1000)
+    monkeypatch.setattr("photoenhance_ui.engine.photo_steps.LARGE_PIXELS", 1000 * 1000)
     networks.faces = (face_at(50, 50, 60),)
     wish = replace(WISH, faces=Faces.ALL, scale=2)
     enhanced(engine, wish, side=499)

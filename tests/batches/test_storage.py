@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from photoenhance_ui.storage import (
-    ZIPS_KEPT,
+from photoenhance_ui.batches.storage import (
+    MAX_ZIPS,
     BatchFolder,
     Workspace,
     sweep_uploads,
@@ -167,9 +167,9 @@ def test_old_zips_do_not_pile_up(finished: tuple[BatchFolder, list[Path]]) -> No
     batch, results = finished
     old = batch.zipped(results[:1])
     make_old(old.parent, hours=1)
-    made = [batch.zipped(results[number:]) for number in range(ZIPS_KEPT + 3)]
+    made = [batch.zipped(results[number:]) for number in range(MAX_ZIPS + 3)]
     assert not old.exists()
-    assert len(list((batch.folder / "zip").iterdir())) == ZIPS_KEPT
+    assert len(list((batch.folder / "zip").iterdir())) == MAX_ZIPS
     assert made[-1].exists()
 
 

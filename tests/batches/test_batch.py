@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from photoenhance_ui.batch import Batch, Batches, Change
-from photoenhance_ui.engine import Engine
+from photoenhance_ui.batches.batch import Batch
+from photoenhance_ui.batches.current import CurrentBatches
+from photoenhance_ui.batches.entries import Change
+from photoenhance_ui.batches.storage import BatchFolder, Place, Workspace
+from photoenhance_ui.engine.interface import Engine
 from photoenhance_ui.events import State
 from photoenhance_ui.request import Request
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.storage import BatchFolder, Place, Workspace
 from tests.conftest import PhotoMaker
 from tests.hooked import HookedNetworks
 
@@ -135,24 +137,24 @@ def test_a_full_disk_fails_the_photo_it_meets(
     engine: Engine, settings: Settings, workspace: Workspace, photo_file: PhotoMaker
 ) -> None:
     class FullOnce:
-        def __init__(self, shelf: BatchFolder) -> None:
-            self._shelf, self.full = shelf, True
+        def __init__(self, files: BatchFolder) -> None:
+            self._files, self.full = files, True
 
         def __getattr__(self, name: str) -> object:
-            return getattr(self._shelf, name)
+            return getattr(self._files, name)
 
         def place_for(self, photo_id: str, name: str) -> Place:
             if self.full:
                 raise OSError(errno.ENOSPC, "No space left on device")
-            return self._shelf.place_for(photo_id, name)
+            return self._files.place_for(photo_id, name)
 
-    shelf = FullOnce(workspace.new_batch())
-    batch = Batch(engine, "me", REQUEST, shelf, settings)  # type: ignore[arg-type]
+    files = FullOnce(workspace.new_batch())
+    batch = Batch(engine, "me", REQUEST, files, settings)  # type: ignore[arg-type]
     batch.add(photo_file("chelsea"))
     run(batch)
     assert batch.rows[0].code == "disk_full"
     assert batch.finished == []
-    shelf.full = False
+    files.full = False
     batch.retry()
     run(batch)
     assert states(batch) == [State.DONE]
@@ -316,7 +318,7 @@ def test_an_empty_batch_ends_at_once(begin: Begin) -> None:
 def test_photos_join_the_batch_that_runs_and_after_it_where_they_ask_for_the_same(
     begin: Begin, photo_file: PhotoMaker, workspace: Workspace
 ) -> None:
-    batches = Batches()
+    batches = CurrentBatches()
     other = replace(REQUEST, scale=3)
     first = batches.open_for("me", REQUEST, begin)
     first.add(photo_file("chelsea"))
@@ -339,7 +341,7 @@ def test_photos_join_the_batch_that_runs_and_after_it_where_they_ask_for_the_sam
 def test_a_full_batch_that_ended_is_followed_by_a_new_one(
     begin: Begin, photo_file: PhotoMaker
 ) -> None:
-    batches = Batches()
+    batches = CurrentBatches()
     first = batches.open_for("me", REQUEST, lambda: begin(max_photos=1))
     first.add(photo_file("chelsea"))
     run(first)
@@ -349,7 +351,7 @@ def test_a_full_batch_that_ended_is_followed_by_a_new_one(
 def test_photos_that_find_no_room_together_begin_a_new_batch(
     begin: Begin, photo_file: PhotoMaker
 ) -> None:
-    batches = Batches()
+    batches = CurrentBatches()
     first = batches.open_for("me", REQUEST, lambda: begin(max_photos=3))
     first.add(photo_file("chelsea"))
     run(first)
@@ -358,7 +360,7 @@ def test_photos_that_find_no_room_together_begin_a_new_batch(
 
 
 def test_only_a_batch_that_ended_is_cleared(begin: Begin, photo_file: PhotoMaker) -> None:
-    batches = Batches()
+    batches = CurrentBatches()
     batch = batches.open_for("me", REQUEST, begin)
     batch.add(photo_file("chelsea"))
     batches.clear("me")

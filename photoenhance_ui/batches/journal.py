@@ -5,25 +5,27 @@ it lies in the server's state folder, under the name of the batch's folder. What
 trusted: paths must lead to files of that batch, and a journal with anything odd in it is ignored.
 """
 
+import asyncio
 import json
 import logging
 import math
 import os
 import re
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from photoenhance_ui.batches.storage import BatchFolder, Workspace
 from photoenhance_ui.events import Row, State
 from photoenhance_ui.replacing import PARTS, replacing
 from photoenhance_ui.request import Request
-from photoenhance_ui.storage import BatchFolder, Workspace
 
 log = logging.getLogger(__name__)
 
 VERSION = 1
-MOST_BYTES = 10_000_000
+MAX_BYTES = 10_000_000
 INTERRUPTED = "The program ended before this photo was done. Retry it."
 LOST = "The result is no longer there. Retry it."
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -37,7 +39,7 @@ class JournalPhoto:
     id: str
     row: Row
     strengths: tuple[float, ...] | None
-    """Of its faces, where they were blended again."""
+    """Those of its faces, where they were blended again."""
 
 
 @dataclass(frozen=True)
@@ -54,16 +56,16 @@ class Record:
 class Journal:
     """The journal of one batch."""
 
-    def __init__(self, path: Path, shelf: BatchFolder) -> None:
+    def __init__(self, path: Path, files: BatchFolder) -> None:
         self._path = path
-        self._folder = shelf.folder
+        self._folder = files.folder
 
     def write(self, record: Record) -> None:
         """Put ``record`` in the place of what was written before, whole or not at all."""
         try:
             with replacing(self._path) as part:
-                for_our_eyes = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                with open(for_our_eyes, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
+                private = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with open(private, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
                     json.dump(_as_json(record, self._folder), file)
         except OSError as error:
             log.warning("journal_not_written reason=%s", type(error).__name__)
@@ -71,7 +73,7 @@ class Journal:
     def read(self) -> Record | None:
         """What was written; None where it is not there or not what was written."""
         try:
-            if self._path.stat().st_size > MOST_BYTES:
+            if self._path.stat().st_size > MAX_BYTES:
                 raise ValueError("too large")
             told = json.loads(self._path.read_text("utf-8"), parse_constant=_no_number)
             return _record(told, self._folder)
@@ -84,6 +86,42 @@ class Journal:
         self._path.unlink(missing_ok=True)
 
 
+class JournalKeeper:
+    """Writes a batch's journal when there is news; thread-safe. Without a journal it does nothing.
+
+    ``record`` gives what is to be written.
+    """
+
+    def __init__(self, journal: Journal | None, record: Callable[[], Record]) -> None:
+        self._journal = journal
+        self._record = record
+        self._writing = threading.Lock()
+        self._has_news = False
+
+    def note_news(self) -> None:
+        """Remember that something is to be written."""
+        self._has_news = True
+
+    async def write_news(self) -> None:
+        """Write where there is news, without holding up the loop."""
+        if self._has_news and self._journal is not None:
+            self._has_news = False
+            await asyncio.to_thread(self.write)
+
+    def write(self) -> None:
+        """Write now. Blocks."""
+        with self._writing:
+            if self._journal is not None:
+                self._journal.write(self._record())
+
+    def discard(self) -> None:
+        """Remove the journal, for good."""
+        with self._writing:
+            journal, self._journal = self._journal, None
+            if journal is not None:
+                journal.remove()
+
+
 class Journals:
     """All journals of one server."""
 
@@ -93,15 +131,15 @@ class Journals:
         for part in self._folder.glob(PARTS):  # a program was killed while it wrote
             part.unlink(missing_ok=True)
 
-    def of(self, shelf: BatchFolder) -> Journal:
+    def of(self, files: BatchFolder) -> Journal:
         """The journal of the batch with that folder, written already or not."""
-        return Journal(self._folder / f"{shelf.folder.name}.json", shelf)
+        return Journal(self._folder / f"{files.folder.name}.json", files)
 
     def left_in(self, workspace: Workspace) -> list[tuple[BatchFolder, Record]]:
         """The batches that an earlier server left, with what is told of them; the oldest first."""
-        shelves = [workspace.left_batch(name) for name in self._names() if workspace.holds(name)]
-        told = ((shelf, self.of(shelf).read()) for shelf in shelves)
-        left = [(shelf, record) for shelf, record in told if record is not None]
+        folders = [workspace.left_batch(name) for name in self._names() if workspace.holds(name)]
+        read = ((files, self.of(files).read()) for files in folders)
+        left = [(files, record) for files, record in read if record is not None]
         return sorted(left, key=lambda pair: pair[1].began)
 
     def sweep(self, workspace: Workspace) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from photoenhance_ui.catalogue import Role
-from photoenhance_ui.engine import Engine, open_engine
+from photoenhance_ui.engine.engine import open_engine
+from photoenhance_ui.engine.interface import Engine
 from photoenhance_ui.errors import NetworkFailed
 from photoenhance_ui.events import (
     Cancelled,
@@ -29,6 +30,7 @@ from photoenhance_ui.request import Faces, Precision, Request
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.weights import BUILTIN_FILE, Installed
 from tests.conftest import skimage_photo
+from tests.driver import wait_until
 from tests.hooked import HookedNetworks
 from tests.stand_ins import LARGE, StandInNetworks
 from tests.test_enhancer import face_at
@@ -47,7 +49,7 @@ def begin(
     owner: str = "somebody",
     request: Request = REQUEST,
 ) -> Iterator[Event]:
-    choice = choose_networks(request.upscaler, request.scale, engine.known_facts())
+    choice = choose_networks(request.upscaler, request.scale, engine.facts(wait=True))
     return engine.enhance(job, owner, photo or photo_of(), request, choice)
 
 
@@ -155,10 +157,10 @@ def test_a_waiting_photo_is_cancelled_at_once(engine: Engine, networks: HookedNe
     networks.began.acquire(timeout=60)
     waiting = begin(engine, "waiting")
     assert isinstance(next(waiting), Queued)
-    assert engine.facts().photos_waiting == 1
+    assert engine.queue().waiting == 1
     engine.cancel("waiting")
     assert isinstance(last(waiting), Cancelled)
-    assert engine.facts().photos_waiting == 0
+    assert engine.queue().waiting == 0
     networks.release()
     assert isinstance(working.last(), Rendered)
 
@@ -195,8 +197,7 @@ def test_owners_take_turns(engine: Engine, networks: HookedNetworks) -> None:
     networks.began.acquire(timeout=60)
     for waiting, (name, owner) in enumerate((("a1", "a"), ("a2", "a"), ("b0", "b")), start=1):
         jobs.append(follow(name, owner))
-        while engine.facts().photos_waiting < waiting:
-            pass
+        wait_until(lambda: engine.queue().waiting >= waiting)  # noqa: B023 - called at once
     networks.release()
     for job in jobs:
         job.last()
@@ -206,19 +207,19 @@ def test_owners_take_turns(engine: Engine, networks: HookedNetworks) -> None:
 def test_closing_the_engine_ends_every_photo_with_a_sentence(
     networks: HookedNetworks, settings: Settings
 ) -> None:
-    engine = Engine(networks, settings)
-    networks.hold()
-    jobs = [Background(begin(engine, str(n), photo_of(side=300))) for n in range(3)]
-    networks.began.acquire(timeout=60)
-    closing = threading.Thread(target=engine.close)
-    closing.start()
-    networks.release()
-    closing.join(timeout=60)
-    for job in jobs:
-        failed = job.last()
-        assert isinstance(failed, Failed)
-        assert failed.code == "engine_stopped"
-    assert isinstance(last(begin(engine, "late")), Failed)
+    with open_engine(settings, networks=networks) as engine:
+        networks.hold()
+        jobs = [Background(begin(engine, str(n), photo_of(side=300))) for n in range(3)]
+        networks.began.acquire(timeout=60)
+        closing = threading.Thread(target=engine.close)
+        closing.start()
+        networks.release()
+        closing.join(timeout=60)
+        for job in jobs:
+            failed = job.last()
+            assert isinstance(failed, Failed)
+            assert failed.code == "engine_stopped"
+        assert isinstance(last(begin(engine, "late")), Failed)
 
 
 class Measured:
@@ -263,11 +264,11 @@ def test_while_a_network_is_measured_for_one_photo_others_are_done(
     assert isinstance(last(begin(engine, "another's", owner="another", request=exact)), Rendered)
     assert [type(event) for event in asks.events] == [Queued, Progress]
     assert asks.events[1] == Progress(Stage.PREPARING)
-    assert engine.facts().photos_waiting == 1
+    assert engine.queue().waiting == 1
     measured.goes_on.set()
     assert isinstance(asks.last(), Rendered)
     assert isinstance(last(begin(engine, "later", request=FAST)), Rendered)
-    assert measured.threads == ["engine-aside_0"]
+    assert measured.threads == ["engine-calibration_0"]
 
 
 def test_a_photo_whose_network_is_measured_is_cancelled_at_once(
@@ -279,7 +280,7 @@ def test_a_photo_whose_network_is_measured_is_cancelled_at_once(
     for name, job in (("asks", asks), ("behind", behind)):
         engine.cancel(name)
         assert isinstance(job.last(), Cancelled)
-    assert engine.facts().photos_waiting == 0
+    assert engine.queue().waiting == 0
     measured.goes_on.set()
     assert isinstance(last(begin(engine, "later", request=FAST)), Rendered)
 
@@ -299,23 +300,23 @@ def test_a_network_that_cannot_be_measured_fails_its_photo_alone(
 def test_closing_ends_photos_whose_network_is_measured(
     networks: HookedNetworks, settings: Settings, measured: Measured
 ) -> None:
-    engine = Engine(networks, settings)
-    jobs = [Background(begin(engine, str(n), request=FAST)) for n in range(2)]
-    assert measured.began.wait(timeout=60)
-    closing = threading.Thread(target=engine.close)
-    closing.start()
-    for job in jobs:
-        failed = job.last()
-        assert isinstance(failed, Failed)
-        assert failed.code == "engine_stopped"
-    measured.goes_on.set()
-    closing.join(timeout=60)
-    assert not closing.is_alive()
+    with open_engine(settings, networks=networks) as engine:
+        jobs = [Background(begin(engine, str(n), request=FAST)) for n in range(2)]
+        assert measured.began.wait(timeout=60)
+        closing = threading.Thread(target=engine.close)
+        closing.start()
+        for job in jobs:
+            failed = job.last()
+            assert isinstance(failed, Failed)
+            assert failed.code == "engine_stopped"
+        measured.goes_on.set()
+        closing.join(timeout=60)
+        assert not closing.is_alive()
 
 
 def test_open_engine_has_the_built_in_network_in_an_empty_folder(tmp_path: Path) -> None:
     with open_engine(Settings(device="cpu", offline=True, weights_dir=tmp_path)) as engine:
-        assert "builtin" in engine.known_facts().upscalers
+        assert "builtin" in engine.facts(wait=True).upscalers
         assert isinstance(last(begin(engine, "1")), Rendered)
 
 
@@ -384,9 +385,8 @@ def stand_ins() -> StandInNetworks:
 
 @pytest.fixture
 def batching(stand_ins: StandInNetworks, settings: Settings) -> Iterator[Engine]:
-    engine = Engine(stand_ins, settings)  # type: ignore[arg-type]
-    yield engine
-    engine.close()
+    with open_engine(settings, networks=stand_ins) as engine:
+        yield engine
 
 
 def one_tile(owner: str) -> Photo:
@@ -404,11 +404,8 @@ def two_batches(owner: str) -> Photo:
 
 def alone(photo: Photo, request: Request, settings: Settings) -> np.ndarray:
     """What comes of it where nobody else is, one picture at a time."""
-    engine = Engine(StandInNetworks((face_at(50, 50, 60),)), settings)  # type: ignore[arg-type]
-    try:
+    with open_engine(settings, networks=StandInNetworks((face_at(50, 50, 60),))) as engine:
         return pixels_of(last(begin(engine, "1", photo, request=request)))
-    finally:
-        engine.close()
 
 
 def in_company(
@@ -418,7 +415,7 @@ def in_company(
     request: Request,
     then: Callable[[Work], None] = lambda work: None,
 ) -> dict[str, Background]:
-    """The first owner's photo is in front; the others come during its first run. Then ``then``."""
+    """The first owner's photo is current; the others come during its first run. Then ``then``."""
     first, *others = photos
     jobs: dict[str, Background] = {}
     is_there = threading.Event()
@@ -427,8 +424,7 @@ def in_company(
         networks.hook = then
         for waiting, owner in enumerate(others, start=1):
             jobs[owner] = Background(begin(engine, owner, photos[owner], owner, request))
-            while engine.facts().photos_waiting < waiting:
-                pass
+            wait_until(lambda: engine.queue().waiting >= waiting)  # noqa: B023 - called at once
         is_there.set()
 
     networks.hook = others_come
@@ -450,7 +446,7 @@ def test_pictures_of_several_owners_are_computed_together_and_are_the_same_as_al
     ]  # fmt: skip
 
 
-def test_each_photos_events_come_in_their_order_also_beside_the_front(
+def test_each_photos_events_come_in_their_order_also_of_prefetched_ones(
     batching: Engine, stand_ins: StandInNetworks
 ) -> None:
     jobs = in_company(batching, stand_ins, {o: one_tile(o) for o in OWNERS}, WITH_FACE)
@@ -469,14 +465,14 @@ def test_gaps_are_filled_while_a_photo_needs_several_batches(
     working: list[int] = []
     jobs = in_company(
         batching, stand_ins, photos, TILES,
-        lambda work: working.append(batching.facts().photos_working),
+        lambda work: working.append(batching.queue().working),
     )  # fmt: skip
     for owner, job in jobs.items():
         expected = alone(photos[owner], TILES, settings)
         assert np.array_equal(pixels_of(job.last()), expected)
     assert [size for _, size in stand_ins.batches] == [4, 2, 4, 2], "no gap takes four"
     assert working == [2, 1, 1]
-    assert batching.facts().photos_working == 0
+    assert batching.queue().working == 0
 
 
 def test_a_culprit_fails_alone_also_in_a_batch_with_others(
@@ -497,7 +493,7 @@ def test_a_culprit_fails_alone_also_in_a_batch_with_others(
     assert stand_ins.batches[-3:] == [("parser", 3), (LARGE, 1), (LARGE, 1)]
 
 
-def test_a_photo_that_was_begun_is_cancelled_while_another_is_in_front(
+def test_a_photo_that_was_begun_is_cancelled_while_another_is_current(
     batching: Engine, stand_ins: StandInNetworks
 ) -> None:
     photos = {owner: two_batches(owner) for owner in OWNERS[:2]}
@@ -506,19 +502,18 @@ def test_a_photo_that_was_begun_is_cancelled_while_another_is_in_front(
     assert isinstance(jobs["a"].last(), Rendered)
     assert any(isinstance(event, Started) for event in jobs["b"].events)
     assert [size for _, size in stand_ins.batches] == [4, 2], "nothing of it was computed"
-    assert batching.facts().photos_working == 0
+    assert batching.queue().working == 0
 
 
-def test_closing_ends_also_those_that_were_begun_beside_the_front(
+def test_closing_ends_also_those_that_were_prefetched(
     batching: Engine, stand_ins: StandInNetworks
 ) -> None:
     closing = threading.Thread(target=batching.close)
 
     def closes(work: Work) -> None:
-        assert batching.facts().photos_working == 3
+        assert batching.queue().working == 3
         closing.start()
-        while not batching._closed:
-            pass
+        assert stand_ins.stopped.wait(timeout=60)
 
     jobs = in_company(batching, stand_ins, {o: two_batches(o) for o in OWNERS}, TILES, closes)
     for job in jobs.values():
@@ -535,19 +530,16 @@ def test_the_real_network_gives_the_same_bytes_in_a_batch_of_several_photos(
 ) -> None:
     names, sizes = ("chelsea", "coffee", "astronaut"), []
     facts = replace(networks.facts(), tiles_at_once=4)
-    engine = Engine(networks, settings)
-    expected = [pixels_of(last(begin(engine, name, photo_of(name, 100)))) for name in names]
-    engine.close()
+    with open_engine(settings, networks=networks) as engine:
+        expected = [pixels_of(last(begin(engine, name, photo_of(name, 100)))) for name in names]
     monkeypatch.setattr(networks, "facts", lambda: facts)
     networks.hook = lambda work: sizes.append(len(work.inputs))
-    networks.hold()
-    engine = Engine(networks, settings)
-    crowd = [Background(begin(engine, name, photo_of(name, 100), name)) for name in names]
-    while engine.facts().photos_waiting + engine.facts().photos_working < len(names):
-        pass
-    networks.release()
-    for job, pixels in zip(crowd, expected, strict=True):
-        assert np.array_equal(pixels_of(job.last()), pixels)
-    engine.close()
+    with open_engine(settings, networks=networks) as engine:
+        networks.hold()
+        crowd = [Background(begin(engine, name, photo_of(name, 100), name)) for name in names]
+        wait_until(lambda: engine.queue().waiting + engine.queue().working == len(names))
+        networks.release()
+        for job, pixels in zip(crowd, expected, strict=True):
+            assert np.array_equal(pixels_of(job.last()), pixels)
     assert max(sizes) >= 2, "nothing was computed together"
     assert sum(sizes) == len(names)

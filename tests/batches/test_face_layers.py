@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from photoenhance_ui.batches.face_layers import FACES, FaceLayers
 from photoenhance_ui.enhancer import Enhanced, blend
 from photoenhance_ui.geometry import Region
-from photoenhance_ui.kept import FACES, KeptParts
 from photoenhance_ui.request import Request
 from tests.test_enhancer import TWO, StandIns, driven, face_at, photo_of, plan_of
 
@@ -31,7 +31,7 @@ def test_the_kept_parts_blend_as_the_first_ones(
     tmp_path: Path, dtype: type, parser: str | None, alpha: bool
 ) -> None:
     first = enhanced_of(dtype, parser, alpha=alpha)
-    kept = KeptParts(tmp_path / "kept")
+    kept = FaceLayers(tmp_path / "kept")
     assert kept.put("1", first)
     again = kept.get("1", first.photo)
     assert again is not None
@@ -44,14 +44,14 @@ def test_the_kept_parts_blend_as_the_first_ones(
 
 def test_boxes_are_whole_pixels_inside_the_photo(tmp_path: Path) -> None:
     faces = (face_at(2.5, 5.25), replace(face_at(40, 20), box=np.array([-9, 44, 90, 99])))
-    kept = KeptParts(tmp_path)
+    kept = FaceLayers(tmp_path)
     kept.put("1", enhanced_of(faces=faces))
     assert kept.boxes("1") == (Region(2, 5, 31, 31), Region(0, 44, 70, 6))
 
 
 def test_a_photo_without_faces_keeps_its_background(tmp_path: Path) -> None:
     first = enhanced_of(faces=())
-    kept = KeptParts(tmp_path)
+    kept = FaceLayers(tmp_path)
     kept.put("1", first)
     again = kept.get("1", first.photo)
     assert again is not None
@@ -61,7 +61,7 @@ def test_a_photo_without_faces_keeps_its_background(tmp_path: Path) -> None:
 
 def test_what_is_not_there_or_damaged_is_not_given(tmp_path: Path) -> None:
     first = enhanced_of()
-    kept = KeptParts(tmp_path)
+    kept = FaceLayers(tmp_path)
     assert kept.get("1", first.photo) is None
     assert kept.boxes("1") == ()
     kept.put("1", first)
@@ -78,14 +78,14 @@ def test_what_is_not_there_or_damaged_is_not_given(tmp_path: Path) -> None:
 
 def test_without_room_nothing_is_kept_and_nothing_is_left_behind(tmp_path: Path) -> None:
     first = enhanced_of()
-    kept = KeptParts(tmp_path, most_bytes=1_000)
+    kept = FaceLayers(tmp_path, max_bytes=1_000)
     assert not kept.put("1", first)
     assert kept.get("1", first.photo) is None
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").touch()
-    assert not KeptParts(tmp_path / "file").put("1", first)  # a disk that cannot be written
+    assert not FaceLayers(tmp_path / "file").put("1", first)  # a disk that cannot be written
 
 
 def test_nothing_that_is_kept_looks_like_a_picture(tmp_path: Path) -> None:
-    KeptParts(tmp_path).put("1", enhanced_of())
+    FaceLayers(tmp_path).put("1", enhanced_of())
     assert {path.suffix for path in (tmp_path / "1").iterdir()} == {".kept"}

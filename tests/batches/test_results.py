@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photoenhance_ui.batch import Batch
-from photoenhance_ui.engine import Engine
+from photoenhance_ui.batches.batch import Batch
+from photoenhance_ui.batches.face_layers import FaceLayers
+from photoenhance_ui.batches.storage import BatchFolder, Workspace
+from photoenhance_ui.engine.interface import Engine
 from photoenhance_ui.errors import DiskFull, InvalidOption, PhotoMissing
 from photoenhance_ui.events import State
 from photoenhance_ui.geometry import Region
-from photoenhance_ui.kept import KeptParts
 from photoenhance_ui.request import OutputFormat, Request, Saving
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.storage import BatchFolder, Workspace
 from tests.conftest import PhotoMaker
 from tests.stand_ins import LARGE, StandInNetworks
 from tests.test_enhancer import face_at
@@ -35,15 +35,15 @@ def networks() -> StandInNetworks:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> BatchFolder:
+def files(tmp_path: Path) -> BatchFolder:
     return Workspace(tmp_path / "batches").new_batch()
 
 
 @pytest.fixture
-def begin(engine: Engine, settings: Settings, shelf: BatchFolder) -> Begin:
+def begin(engine: Engine, settings: Settings, files: BatchFolder) -> Begin:
     def make(request: Request = WISH, *, keeps: bool = True) -> Batch:
-        kept = KeptParts(shelf.folder / "kept") if keeps else None
-        return Batch(engine, "me", request, shelf, settings, kept=kept)
+        layers = FaceLayers(files.folder / "kept") if keeps else None
+        return Batch(engine, "me", request, files, settings, layers=layers)
 
     return make
 
@@ -82,7 +82,7 @@ def test_the_original_strengths_give_the_same_bytes(
     batch = begin()
     photo_id = finished(batch, photo_file("astronaut", 120, file_name))
     first, row, runs = output(batch, photo_id), batch.row(photo_id), len(networks.work)
-    again = batch.blend_again(photo_id, [0.6, 0.6])
+    again = batch.results.blend_again(photo_id, [0.6, 0.6])
     assert again == batch.row(photo_id)
     assert again == replace(row, output=again.output)
     assert Path(again.output or "") != first
@@ -94,16 +94,16 @@ def test_the_original_strengths_give_the_same_bytes(
 def test_each_face_has_a_strength_of_its_own(begin: Begin, photo_file: PhotoMaker) -> None:
     batch = begin()
     photo_id = finished(batch, photo_file("astronaut", 120))
-    assert [face.strength for face in batch.faces(photo_id)] == [0.6, 0.6]
-    assert [face.box for face in batch.faces(photo_id)] == [
+    assert [face.strength for face in batch.results.faces(photo_id)] == [0.6, 0.6]
+    assert [face.box for face in batch.results.faces(photo_id)] == [
         Region(10, 12, 40, 40), Region(60, 30, 50, 50),
     ]  # fmt: skip
     first, none = (
         pixels(output(batch, photo_id)),
-        pixels(Path(batch.blend_again(photo_id, [0, 0]).output or "")),
+        pixels(Path(batch.results.blend_again(photo_id, [0, 0]).output or "")),
     )
-    one = pixels(Path(batch.blend_again(photo_id, [0, 1]).output or ""))
-    assert [face.strength for face in batch.faces(photo_id)] == [0, 1]
+    one = pixels(Path(batch.results.blend_again(photo_id, [0, 1]).output or ""))
+    assert [face.strength for face in batch.results.faces(photo_id)] == [0, 1]
     assert (one[:100, :100] == none[:100, :100]).all()
     assert (one[120:140, 160:180] != none[120:140, 160:180]).any()
     assert (first[:100, :100] != none[:100, :100]).any()
@@ -117,17 +117,17 @@ def test_strengths_that_cannot_be_are_refused_and_change_nothing(
     row = batch.row(photo_id)
     for strengths in ([], [0.5], [0.5, 0.5, 0.5], [0.5, 1.5], [float("nan"), 0.5]):
         with pytest.raises(InvalidOption):
-            batch.blend_again(photo_id, strengths)
+            batch.results.blend_again(photo_id, strengths)
     assert batch.row(photo_id) == row
 
 
 def test_only_the_last_two_versions_are_there(begin: Begin, photo_file: PhotoMaker) -> None:
     batch = begin()
     photo_id = finished(batch, photo_file("astronaut", 120))
-    versions, maps = [output(batch, photo_id)], [batch.difference(photo_id)]
+    versions, maps = [output(batch, photo_id)], [batch.results.difference(photo_id)]
     for strength in (0.1, 0.2, 0.3):
-        versions.append(Path(batch.blend_again(photo_id, [strength] * 2).output or ""))
-        maps.append(batch.difference(photo_id))
+        versions.append(Path(batch.results.blend_again(photo_id, [strength] * 2).output or ""))
+        maps.append(batch.results.difference(photo_id))
     for paths in (versions, maps):
         assert [path.exists() for path in paths] == [False, False, True, True]
     assert {len(path.parts) for path in versions[1:]} == {len(versions[0].parts) + 1}
@@ -135,15 +135,15 @@ def test_only_the_last_two_versions_are_there(begin: Begin, photo_file: PhotoMak
 
 
 def test_nothing_is_kept_where_it_is_not_asked_for(
-    begin: Begin, photo_file: PhotoMaker, shelf: BatchFolder
+    begin: Begin, photo_file: PhotoMaker, files: BatchFolder
 ) -> None:
     batch = begin(keeps=False)
     photo_id = finished(batch, photo_file("astronaut", 120))
     assert batch.row(photo_id).faces == 2
-    assert batch.faces(photo_id) == ()
-    assert not (shelf.folder / "kept").exists()
+    assert batch.results.faces(photo_id) == ()
+    assert not (files.folder / "kept").exists()
     with pytest.raises(PhotoMissing, match="not kept"):
-        batch.blend_again(photo_id, [1, 1])
+        batch.results.blend_again(photo_id, [1, 1])
 
 
 def test_what_went_with_its_batch_is_told(
@@ -153,11 +153,11 @@ def test_what_went_with_its_batch_is_told(
     photo_id = finished(batch, photo_file("astronaut", 120))
     Workspace(tmp_path / "batches").sweep(keep_hours=-1)
     with pytest.raises(PhotoMissing):
-        batch.blend_again(photo_id, [1, 1])
+        batch.results.blend_again(photo_id, [1, 1])
     with pytest.raises(PhotoMissing):
-        batch.saved_as(photo_id, Saving(OutputFormat.PNG))
+        batch.results.saved_as(photo_id, Saving(OutputFormat.PNG))
     with pytest.raises(PhotoMissing):
-        batch.difference(photo_id)
+        batch.results.difference(photo_id)
 
 
 def test_a_full_disk_is_told_in_a_sentence_and_changes_nothing(
@@ -174,13 +174,13 @@ def test_a_full_disk_is_told_in_a_sentence_and_changes_nothing(
 
     monkeypatch.setattr(Path, "write_bytes", half)
     with pytest.raises(DiskFull):
-        batch.blend_again(photo_id, [1, 1])
+        batch.results.blend_again(photo_id, [1, 1])
     with pytest.raises(DiskFull):
-        batch.difference(photo_id)
+        batch.results.difference(photo_id)
     assert batch.row(photo_id) == row
     assert sorted(output(batch, photo_id).parent.iterdir()) == here
     with pytest.raises(DiskFull):
-        batch.saved_as(photo_id, Saving(OutputFormat.TIFF))
+        batch.results.saved_as(photo_id, Saving(OutputFormat.TIFF))
 
 
 def test_a_photo_that_is_not_finished_has_nothing(
@@ -188,11 +188,11 @@ def test_a_photo_that_is_not_finished_has_nothing(
 ) -> None:
     batch = begin()
     photo_id = batch.add(photo_file("astronaut", 120))
-    assert batch.faces(photo_id) == ()
+    assert batch.results.faces(photo_id) == ()
     with pytest.raises(PhotoMissing, match="not finished"):
-        batch.blend_again(photo_id, [1, 1])
+        batch.results.blend_again(photo_id, [1, 1])
     with pytest.raises(PhotoMissing, match="not finished"):
-        batch.difference(photo_id)
+        batch.results.difference(photo_id)
 
 
 # Other formats
@@ -202,20 +202,20 @@ def test_another_format_holds_the_lossless_pixels(begin: Begin, photo_file: Phot
     lossy, lossless = begin(), begin(replace(WISH, saving=Saving(output_format=OutputFormat.PNG)))
     path = photo_file("astronaut", 120, "a.jpg")
     one, other = finished(lossy, path), finished(lossless, path)
-    saved = lossy.saved_as(one, Saving(OutputFormat.PNG))
+    saved = lossy.results.saved_as(one, Saving(OutputFormat.PNG))
     assert saved.name == "a_enhanced.png"
     assert (pixels(saved) == pixels(output(lossless, other))).all()
     assert (pixels(saved) != pixels(output(lossy, one))).any()
-    jpeg = lossless.saved_as(other, Saving(OutputFormat.JPEG))
+    jpeg = lossless.results.saved_as(other, Saving(OutputFormat.JPEG))
     assert jpeg.read_bytes() == output(lossy, one).read_bytes()
 
 
 def test_it_follows_the_faces(begin: Begin, photo_file: PhotoMaker) -> None:
     batch = begin(replace(WISH, saving=Saving(output_format=OutputFormat.PNG)))
     photo_id = finished(batch, photo_file("astronaut", 120))
-    before = batch.saved_as(photo_id, Saving(OutputFormat.TIFF))
-    batch.blend_again(photo_id, [0, 0])
-    after = batch.saved_as(photo_id, Saving(OutputFormat.TIFF))
+    before = batch.results.saved_as(photo_id, Saving(OutputFormat.TIFF))
+    batch.results.blend_again(photo_id, [0, 0])
+    after = batch.results.saved_as(photo_id, Saving(OutputFormat.TIFF))
     assert (pixels(before) != pixels(after)).any()
     assert (pixels(after) == pixels(output(batch, photo_id))).all()
 
@@ -225,17 +225,17 @@ def test_it_is_written_once_and_what_was_asked_for_first_is_there_already(
 ) -> None:
     batch = begin()
     photo_id = finished(batch, photo_file("astronaut", 120, "a.jpg"))
-    assert batch.saved_as(photo_id, Saving(OutputFormat.SAME)) == output(batch, photo_id)
+    assert batch.results.saved_as(photo_id, Saving(OutputFormat.SAME)) == output(batch, photo_id)
     wishes = [
         Saving(kind, q, keep)
         for kind in (OutputFormat.JPEG, OutputFormat.PNG)
         for q in (50, 95)
         for keep in (True, False)
     ]
-    saved = [batch.saved_as(photo_id, saving) for saving in wishes]
+    saved = [batch.results.saved_as(photo_id, saving) for saving in wishes]
     assert len(set(saved)) == len(wishes)
     times = [path.stat().st_mtime_ns for path in saved]
-    again = [batch.saved_as(photo_id, saving) for saving in wishes]
+    again = [batch.results.saved_as(photo_id, saving) for saving in wishes]
     assert again == saved
     assert [path.stat().st_mtime_ns for path in again] == times
     assert saved[0].stat().st_size < saved[2].stat().st_size  # quality 50 and 95
@@ -249,7 +249,7 @@ def test_metadata_stays_or_goes(begin: Begin, tmp_path: Path, photo_file: PhotoM
         image.convert("RGB").save(path, exif=exif)
     batch = begin(replace(WISH, saving=Saving(keep_metadata=False)))
     photo_id = finished(batch, path)
-    kept = batch.saved_as(photo_id, Saving(OutputFormat.SAME))
+    kept = batch.results.saved_as(photo_id, Saving(OutputFormat.SAME))
     for file, maker in ((kept, "A Maker"), (output(batch, photo_id), None)):
         with Image.open(file) as image:
             assert image.getexif().get(0x010F) == maker
@@ -260,7 +260,7 @@ def test_without_kept_parts_the_written_result_is_saved_anew(
 ) -> None:
     batch = begin(keeps=False)
     photo_id = finished(batch, photo_file("astronaut", 120, "a.jpg"))
-    saved = batch.saved_as(photo_id, Saving(OutputFormat.PNG))
+    saved = batch.results.saved_as(photo_id, Saving(OutputFormat.PNG))
     assert (pixels(saved) == pixels(output(batch, photo_id))).all()
 
 
@@ -272,11 +272,11 @@ def test_the_difference_has_the_originals_size_and_follows_the_faces(
 ) -> None:
     batch = begin(replace(WISH, scale=4))  # of which averaging gives back the original
     photo_id = finished(batch, photo_file("astronaut", 120, "a_enhanced.png"))
-    with_faces = batch.difference(photo_id)
+    with_faces = batch.results.difference(photo_id)
     assert with_faces.name == "a_difference.png"
-    assert batch.difference(photo_id) == with_faces
-    batch.blend_again(photo_id, [0, 0])
-    without = batch.difference(photo_id)
+    assert batch.results.difference(photo_id) == with_faces
+    batch.results.blend_again(photo_id, [0, 0])
+    without = batch.results.difference(photo_id)
     assert without != with_faces
     assert pixels(without).shape == (120, 120, 3)
     assert np.ptp(pixels(without), axis=2).max() == 0

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 ENDED_MARK = "ended"
 ZIP_NAME = "photos_enhanced.zip"
-ZIPS_KEPT, ZIP_HOURS = 10, 0.5
+MAX_ZIPS, ZIP_HOURS = 10, 0.5
 """As many ZIPs as a batch keeps, for so long: who was given one begins to fetch it at once."""
 ABANDONED_HOURS = 7 * 24.0
 """A folder without a mark was never started, runs elsewhere, or belongs to a server that died."""
@@ -39,7 +39,7 @@ class Place:
     stem: str
 
 
-class Shelf(Protocol):
+class BatchFiles(Protocol):
     """The files of one batch."""
 
     def take(self, photo_id: str, path: Path) -> Path:
@@ -74,7 +74,7 @@ def plain_stem(name: str) -> str:
 
 
 class BatchFolder:
-    """A batch's shelf on a server: ``in/`` and ``out/<photo>/`` under an unguessable name."""
+    """A batch's files on a server: ``in/`` and ``out/<photo>/`` under an unguessable name."""
 
     def __init__(self, folder: Path, running: set[Path]) -> None:
         self.folder = folder
@@ -114,7 +114,7 @@ class BatchFolder:
         if not target.exists():
             write_zip(paths, target)
         for number, (hours, made) in enumerate(sorted(_ages_in(zips))):
-            if number >= ZIPS_KEPT or hours > ZIP_HOURS:
+            if number >= MAX_ZIPS or hours > ZIP_HOURS:
                 shutil.rmtree(made, ignore_errors=True)
         return target
 
@@ -157,10 +157,10 @@ class Workspace:
 
         From now on its age counts, where that server died before the batch had ended.
         """
-        shelf = BatchFolder(self.root / name, self._running)
-        if not (shelf.folder / ENDED_MARK).exists():
-            shelf.end()
-        return shelf
+        files = BatchFolder(self.root / name, self._running)
+        if not (files.folder / ENDED_MARK).exists():
+            files.end()
+        return files
 
     def sweep(self, keep_hours: float) -> int:
         """Remove batches that ended more than ``keep_hours`` ago; gives how many."""

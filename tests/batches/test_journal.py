@@ -14,15 +14,16 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from photoenhance_ui.batch import Batch, Batches
-from photoenhance_ui.engine import Engine
+from photoenhance_ui.batches.batch import Batch
+from photoenhance_ui.batches.current import CurrentBatches
+from photoenhance_ui.batches.face_layers import FaceLayers
+from photoenhance_ui.batches.journal import INTERRUPTED, LOST, Journals
+from photoenhance_ui.batches.storage import BatchFolder, Workspace
+from photoenhance_ui.engine.interface import Engine
 from photoenhance_ui.events import State
-from photoenhance_ui.journal import INTERRUPTED, LOST, Journals
-from photoenhance_ui.kept import KeptParts
 from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.request import Request
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.storage import BatchFolder, Workspace
 from tests.conftest import PhotoMaker
 from tests.stand_ins import LARGE, StandInNetworks
 from tests.test_enhancer import face_at
@@ -42,21 +43,21 @@ class Server:
     def __init__(self, folder: Path, engine: Engine, settings: Settings) -> None:
         self.workspace = Workspace(folder / "files" / "batches")
         self.journals = Journals(folder / "state")
-        self.batches = Batches()
+        self.batches = CurrentBatches()
         self._engine, self._settings = engine, settings
         self.batches.restore(
-            Batch.restored(record, engine, shelf, settings, **self._options(shelf))
-            for shelf, record in self.journals.left_in(self.workspace)
+            Batch.restored(record, engine, files, settings, **self._options(files))
+            for files, record in self.journals.left_in(self.workspace)
         )
 
-    def _options(self, shelf: BatchFolder) -> dict[str, Any]:
-        return {"kept": KeptParts(shelf.folder / "kept"), "journal": self.journals.of(shelf)}
+    def _options(self, files: BatchFolder) -> dict[str, Any]:
+        return {"layers": FaceLayers(files.folder / "kept"), "journal": self.journals.of(files)}
 
     def open(self, request: Request = WISH, owner: str = OWNER) -> Batch:
         def begin() -> Batch:
-            shelf = self.workspace.new_batch()
-            options = self._options(shelf)
-            return Batch(self._engine, owner, request, shelf, self._settings, **options)
+            files = self.workspace.new_batch()
+            options = self._options(files)
+            return Batch(self._engine, owner, request, files, self._settings, **options)
 
         return self.batches.open_for(owner, request, begin)
 
@@ -88,15 +89,15 @@ def test_finished_photos_come_back_as_they_were(start: Start, photo_file: PhotoM
     batch = start().open()
     ids = [batch.add(photo_file(name, 100)) for name in ("astronaut", "chelsea")]
     run(batch)
-    batch.blend_again(ids[1], [0.1])
+    batch.results.blend_again(ids[1], [0.1])
     again = start().batches.current(OWNER)
     assert again is not None
     assert again.request == WISH
     assert again.ids == ids
     assert again.rows == batch.rows
     assert [again.original(one) for one in ids] == [batch.original(one) for one in ids]
-    assert [again.faces(one) for one in ids] == [batch.faces(one) for one in ids]
-    row = again.blend_again(ids[0], [0.6])
+    assert [again.results.faces(one) for one in ids] == [batch.results.faces(one) for one in ids]
+    row = again.results.blend_again(ids[0], [0.6])
     assert Path(row.output or "").read_bytes() == Path(batch.rows[0].output or "").read_bytes()
     assert again.settled
 
@@ -159,7 +160,7 @@ def test_a_result_that_is_gone_can_be_made_again(start: Start, photo_file: Photo
     batch = start().open()
     photo_id = batch.add(photo_file("astronaut", 100))
     run(batch)
-    batch.blend_again(photo_id, [0.1])
+    batch.results.blend_again(photo_id, [0.1])
     batch.finished[0].unlink()
     again = start().batches.current(OWNER)
     assert again is not None
@@ -167,7 +168,7 @@ def test_a_result_that_is_gone_can_be_made_again(start: Start, photo_file: Photo
     again.retry()
     run(again)
     assert again.finished[0].exists()
-    assert [face.strength for face in again.faces(photo_id)] == [0.6]
+    assert [face.strength for face in again.results.faces(photo_id)] == [0.6]
 
 
 def test_what_was_left_or_replaced_does_not_come_back(start: Start, photo_file: PhotoMaker) -> None:
@@ -184,7 +185,7 @@ def test_what_was_left_or_replaced_does_not_come_back(start: Start, photo_file: 
     assert restored is not None
     assert restored.ids == [photo_id]
     again.batches.clear(OWNER)
-    restored.blend_again(photo_id, [0.0])  # a page that is still open
+    restored.results.blend_again(photo_id, [0.0])  # a page that is still open
     assert start().batches.current(OWNER) is None
 
 
@@ -209,7 +210,7 @@ def test_an_owner_with_two_journals_gets_the_newer_batch(
 ) -> None:
     for name in ("astronaut", "chelsea"):  # each server knows nothing of the other
         server = start()
-        server.batches = Batches()
+        server.batches = CurrentBatches()
         batch = server.open()
         batch.add(photo_file(name, 100))
         run(batch)

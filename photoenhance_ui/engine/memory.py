@@ -16,14 +16,14 @@ from photoenhance_ui.settings import TILE_LADDER_PX
 log = logging.getLogger(__name__)
 
 SMALLER_TILES = "Memory was short, so the photo was enlarged in smaller pieces (of {px} pixels)."
-USED_SHARE = 0.5
-"""Of the memory that is left, what a tile may take; photos and results need theirs."""
-LONGEST_PART = 1.5
+MAX_TILE_SHARE = 0.5
+"""The share of the memory that is left which a tile may take; photos and results need theirs."""
+MAX_TILE_STRETCH = 1.5
 """A tile is at most so many times as long as the step of the ladder says."""
 FEATURE_BYTES = 64 * 4
-"""Of one layer of features at one pixel: 64 channels of 32 bits."""
+"""What one layer of features takes at one pixel: 64 channels of 32 bits."""
 LAYERS = 2
-"""That lie in memory at once: what goes into a convolution, and what comes out."""
+"""They lie in memory at once: what goes into a convolution, and what comes out."""
 COLOUR_BYTES = 3 * 4
 
 _COMPACT = frozenset(
@@ -78,12 +78,12 @@ class TileSizes:
         # A GPU has memory of its own, of which nothing is known here.
         if self._available is None or facts.device != "cpu":
             return full
-        room, steps = self._available * USED_SHARE, [px for px in TILE_LADDER_PX if px <= full]
+        room, steps = self._available * MAX_TILE_SHARE, [px for px in TILE_LADDER_PX if px <= full]
         known = facts.upscalers[upscaler]
         return next((px for px in steps if tile_bytes(upscaler, known, px) <= room), steps[-1])
 
 
-class AtOnce:
+class BatchSizes:
     """How many pictures each network computes in one batch.
 
     One by one where memory ran out over several, and so until the program ends: what they give is
@@ -92,12 +92,12 @@ class AtOnce:
 
     def __init__(self, tiles: int, faces: int) -> None:
         """``tiles`` and ``faces`` are what the device takes at most."""
-        self._most = {Role.UPSCALER: tiles, Role.RESTORER: faces, Role.PARSER: faces}
+        self._max_pictures = {Role.UPSCALER: tiles, Role.RESTORER: faces, Role.PARSER: faces}
         self._singly: set[str | None] = set()
 
-    def most(self, work: Work) -> int:
-        """Pictures in one batch of such work."""
-        return 1 if work.network in self._singly else self._most.get(work.role, 1)
+    def max_pictures(self, work: Work) -> int:
+        """How many pictures one batch of such work may hold."""
+        return 1 if work.network in self._singly else self._max_pictures.get(work.role, 1)
 
     def lower(self, network: str) -> None:
         """Memory ran out over several pictures: from now on one by one."""
@@ -115,7 +115,7 @@ class AtOnce:
 
 def tile_bytes(name: str, upscaler: UpscalerFacts, tile_px: int) -> int:
     """About what the largest tile of that step takes while it is computed in 32 bits."""
-    side = int(LONGEST_PART * tile_px) + 2 * upscaler.overlap_px
+    side = int(MAX_TILE_STRETCH * tile_px) + 2 * upscaler.overlap_px
     larger = upscaler.scale**2
     features = LAYERS * FEATURE_BYTES * (1 if name in _COMPACT else larger)
     return side * side * (features + LAYERS * COLOUR_BYTES * larger)

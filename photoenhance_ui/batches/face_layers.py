@@ -1,4 +1,4 @@
-"""The parts of finished photos, kept on disk: faces can be blended anew without the networks.
+"""The layers of finished photos, kept on disk: faces can be blended anew without the networks.
 
 Beside a batch's results lie, for each photo, what was enlarged without its faces (lossless), and
 the restored faces with all that blending needs. They go with the batch.
@@ -26,15 +26,15 @@ from photoenhance_ui.photo import Photo, Pixels
 
 log = logging.getLogger(__name__)
 
-MOST_KEPT_BYTES = 2_000_000_000
-"""Of one batch; the parts of photos beyond it are not kept."""
+MAX_BYTES = 2_000_000_000
+"""What the layers of one batch take; those of photos beyond it are not kept."""
 BACKGROUND, FACES = "pixels.kept", "faces.kept"
 """Names that nothing shows in a browser: a PNG with red and blue exchanged, and an NPZ."""
 _DAMAGE = (OSError, ValueError, KeyError, BadZipFile, zlib.error, cv2.error)
 
 
 @dataclass(frozen=True)
-class KeptFace:
+class FaceLayer:
     """A restored face: its box in pixels of the upright original, and how much of it is seen."""
 
     box: Region
@@ -42,34 +42,34 @@ class KeptFace:
     """0 (left as it was) to 1."""
 
 
-class KeptParts:
-    """The kept parts of one batch's photos, in a folder of their own."""
+class FaceLayers:
+    """The layers of one batch's photos, in a folder of their own."""
 
-    def __init__(self, folder: Path, most_bytes: int = MOST_KEPT_BYTES) -> None:
+    def __init__(self, folder: Path, max_bytes: int = MAX_BYTES) -> None:
         self._folder = folder
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
 
     def put(self, photo_id: str, enhanced: Enhanced) -> bool:
-        """Keep a photo's parts whole; False where that is impossible."""
+        """Keep a photo's layers whole; False where that is impossible."""
         part = self._folder / f".{uuid.uuid4().hex}.part"
         try:
             part.mkdir(parents=True)
             (part / BACKGROUND).write_bytes(_as_png(enhanced.background, enhanced.alpha))
             with (part / FACES).open("wb") as file:
                 np.savez_compressed(file, **_as_arrays(enhanced))  # type: ignore[arg-type]
-            if self._used_bytes() > self._most_bytes:
+            if self._used_bytes() > self._max_bytes:
                 return False
             shutil.rmtree(self._folder / photo_id, ignore_errors=True)  # of an attempt that failed
             part.replace(self._folder / photo_id)
         except (OSError, MemoryError, cv2.error) as error:
-            log.warning("parts_not_kept photo=%s reason=%s", photo_id, type(error).__name__)
+            log.warning("layers_not_kept photo=%s reason=%s", photo_id, type(error).__name__)
             return False
         finally:
             shutil.rmtree(part, ignore_errors=True)
         return True
 
     def get(self, photo_id: str, source: Photo) -> Enhanced | None:
-        """The parts of the photo that was read from the same file as ``source``; None without."""
+        """The layers of the photo that was read from the same file as ``source``; None without."""
         folder = self._folder / photo_id
         try:
             background, alpha = _from_png((folder / BACKGROUND).read_bytes())
