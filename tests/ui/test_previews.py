@@ -26,7 +26,7 @@ from tests.driver import run_to_end
 
 
 def batch_of(engine: Engine, settings: Settings, tmp_path: Path, **wish: object) -> Batch:
-    request = Request(upscaler="builtin", **wish)  # type: ignore[arg-type]
+    request = Request.from_options({"upscaler": "builtin", **wish})
     return Batch(engine, "me", request, Workspace(tmp_path / "b").new_batch(), settings)
 
 
