@@ -14,6 +14,11 @@ from photoenhance_ui.ui.texts import Texts
 # The banner
 
 
+def network_name(name: str, say: Texts) -> str:
+    """A network as a person knows it: by its own name, but for the one that comes with us."""
+    return say("networks.builtin") if name == BUILTIN else name
+
+
 def banner_html(facts: EngineFacts, downloads: Sequence[DownloadState], say: Texts) -> str:
     """Which networks are in use, which are being fetched and how far, which are absent."""
     lines = [_in_use(facts, say), *(_download_html(state, say) for state in downloads)]
@@ -43,8 +48,7 @@ def _in_use(facts: EngineFacts, say: Texts) -> str:
 
 
 def _name_html(name: str, say: Texts) -> str:
-    called = say("networks.builtin") if name == BUILTIN else name
-    return f'<b data-network="{escape(name)}">{escape(called)}</b>'
+    return f'<b data-network="{escape(name)}">{escape(network_name(name, say))}</b>'
 
 
 def _download_html(state: DownloadState, say: Texts) -> str:
