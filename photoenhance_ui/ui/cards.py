@@ -8,6 +8,7 @@ from typing import Any
 
 from photoenhance_ui.events import Row, State
 from photoenhance_ui.ui.html import file_address
+from photoenhance_ui.ui.networks_view import network_name
 from photoenhance_ui.ui.texts import Texts
 
 Card = dict[str, Any]
@@ -83,7 +84,7 @@ def _facts(row: Row, say: Texts) -> list[str]:
         facts.append(say("note.seconds", seconds=f"{row.seconds:.1f}"))
     if row.faithfulness_db is not None:
         facts.append(_closeness(row.faithfulness_db, say))
-    return [*facts, *row.networks]
+    return [*facts, *(network_name(name, say) for name in row.networks)]
 
 
 def _closeness(faithfulness_db: float, say: Texts) -> str:

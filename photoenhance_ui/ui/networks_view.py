@@ -15,6 +15,11 @@ from photoenhance_ui.ui.texts import Texts
 # The banner
 
 
+def network_name(name: str, say: Texts) -> str:
+    """A network as a person knows it: by its own name, but for the one that comes with us."""
+    return say("networks.builtin") if name == BUILTIN else name
+
+
 def banner_html(
     facts: EngineFacts, queue: QueueLength, downloads: Sequence[DownloadState], say: Texts
 ) -> str:
@@ -46,8 +51,7 @@ def _in_use(facts: EngineFacts, say: Texts) -> str:
 
 
 def _name_html(name: str, say: Texts) -> str:
-    called = say("networks.builtin") if name == BUILTIN else name
-    return f'<b data-network="{escape(name)}">{escape(called)}</b>'
+    return f'<b data-network="{escape(name)}">{escape(network_name(name, say))}</b>'
 
 
 def _download_html(state: DownloadState, say: Texts) -> str:
