@@ -27,9 +27,9 @@ from benchmarks.peak import FORMS, convolutions_gops
 from benchmarks.speed import FACE_PHOTOS, SCALE, our_ways
 from photoenhance_ui.catalogue import Role
 from photoenhance_ui.codec import Limits, Provenance, faithfulness_db, read_photo, write_photo
+from photoenhance_ui.contracts import Work
 from photoenhance_ui.engine import plan_for
 from photoenhance_ui.enhancer import blend
-from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.plan import choose_networks
 from photoenhance_ui.request import Precision, Request

@@ -27,11 +27,11 @@ from skimage import data
 from skimage.metrics import structural_similarity
 
 from photoenhance_ui.catalogue import by_name
+from photoenhance_ui.contracts import FoundFace
 from photoenhance_ui.engine import plan_for
 from photoenhance_ui.enhancer import blend
 from photoenhance_ui.geometry import Region, Size
 from photoenhance_ui.networks.devices import find_device
-from photoenhance_ui.networks.interfaces import FoundFace
 from photoenhance_ui.networks.on_torch.finders import load_finder
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.on_torch.upscalers import load_upscaler

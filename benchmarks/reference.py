@@ -23,7 +23,7 @@ from benchmarks.seeded_weights import (
     X2PLUS_FILE,
     X4PLUS_FILE,
 )
-from photoenhance_ui.networks.interfaces import FoundFace
+from photoenhance_ui.contracts import FoundFace
 from photoenhance_ui.networks.on_torch.basicsr_repair import repair
 
 repair()

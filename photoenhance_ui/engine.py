@@ -19,6 +19,7 @@ from typing import Any, cast
 
 from photoenhance_ui import enhancer, weights
 from photoenhance_ui.catalogue import Role, logged_name
+from photoenhance_ui.contracts import Work
 from photoenhance_ui.drafts import draft_plan, is_cheap
 from photoenhance_ui.enhancer import Enhanced, shrunk
 from photoenhance_ui.errors import EngineStopped, MemoryExhausted
@@ -38,7 +39,6 @@ from photoenhance_ui.events import (
 from photoenhance_ui.geometry import Size
 from photoenhance_ui.lane import Asked, Carried, Lane
 from photoenhance_ui.memory import AtOnce, TileSizes, available_bytes, give_back_freed
-from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Photo
 from photoenhance_ui.plan import (

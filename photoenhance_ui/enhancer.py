@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photoenhance_ui.catalogue import Role
+from photoenhance_ui.contracts import FoundFace, Work
 from photoenhance_ui.events import Event, FacesFound, Progress, Stage
 from photoenhance_ui.faces import (
     Mask,
@@ -26,7 +27,6 @@ from photoenhance_ui.faces import (
     soft_mask,
 )
 from photoenhance_ui.geometry import Region, Size, Tile
-from photoenhance_ui.networks.interfaces import FoundFace, Work
 from photoenhance_ui.photo import Photo, Pixels
 from photoenhance_ui.plan import Plan
 

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from photoenhance_ui.contracts import FACE_PX, FoundFace
 from photoenhance_ui.geometry import Region, Size
-from photoenhance_ui.networks.interfaces import FACE_PX, FoundFace
 from photoenhance_ui.photo import Pixels, white_of
 from photoenhance_ui.request import Faces
 

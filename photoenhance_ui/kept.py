@@ -18,10 +18,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from photoenhance_ui.contracts import FoundFace
 from photoenhance_ui.enhancer import Enhanced
 from photoenhance_ui.faces import RestoredFace
 from photoenhance_ui.geometry import Region, Size
-from photoenhance_ui.networks.interfaces import FoundFace
 from photoenhance_ui.photo import Photo, Pixels
 
 log = logging.getLogger(__name__)

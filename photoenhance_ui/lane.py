@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from photoenhance_ui.catalogue import Role, logged_name
+from photoenhance_ui.contracts import Work
 from photoenhance_ui.errors import MemoryExhausted
 from photoenhance_ui.memory import AtOnce
-from photoenhance_ui.networks.interfaces import Work
 
 log = logging.getLogger(__name__)
 

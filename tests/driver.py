@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from photoenhance_ui import enhancer
 from photoenhance_ui.batch import Batch
 from photoenhance_ui.catalogue import Role
-from photoenhance_ui.networks.interfaces import FoundFace, Work
+from photoenhance_ui.contracts import FoundFace, Work
 from photoenhance_ui.photo import Photo
 from photoenhance_ui.plan import Plan
 

@@ -20,7 +20,7 @@ TILE_PX = 32
 def works() -> Iterator[tuple[str, Any, str]]:
     """A name, the work, and the precision; of networks that may not be installed."""
     from photoenhance_ui.catalogue import FINDERS, Role
-    from photoenhance_ui.networks.interfaces import FACE_PX, Work
+    from photoenhance_ui.contracts import FACE_PX, Work
     from tests.conftest import skimage_photo
 
     photo = skimage_photo("astronaut")

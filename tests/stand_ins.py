@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from photoenhance_ui.catalogue import Role
-from photoenhance_ui.networks.interfaces import FoundFace, Work
+from photoenhance_ui.contracts import FoundFace, Work
 from photoenhance_ui.plan import BUILTIN, Choice, EngineFacts, UpscalerFacts, choose_networks
 from photoenhance_ui.weights import Installed
 from tests.test_enhancer import StandIns

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from photoenhance_ui.batch import Batch
+from photoenhance_ui.contracts import Work
 from photoenhance_ui.drafts import DRAFT_PX, draft_plan, draft_source, is_cheap
 from photoenhance_ui.engine import Engine
 from photoenhance_ui.errors import MemoryExhausted
@@ -24,7 +25,6 @@ from photoenhance_ui.events import (
     State,
 )
 from photoenhance_ui.geometry import Size
-from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.photo import Photo
 from photoenhance_ui.plan import BUILTIN, EngineFacts, UpscalerFacts, choose_networks, make_plan
 from photoenhance_ui.request import RESAMPLE_ONLY, Faces, Precision, Request

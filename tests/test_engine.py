@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from photoenhance_ui.catalogue import Role
+from photoenhance_ui.contracts import Work
 from photoenhance_ui.engine import Engine, open_engine
 from photoenhance_ui.errors import NetworkFailed
 from photoenhance_ui.events import (
@@ -22,7 +23,6 @@ from photoenhance_ui.events import (
     Stage,
     Started,
 )
-from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.photo import Photo, white_of
 from photoenhance_ui.plan import Choice, choose_networks
 from photoenhance_ui.request import Faces, Precision, Request

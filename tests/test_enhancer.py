@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from photoenhance_ui import weights
 from photoenhance_ui.catalogue import Role
+from photoenhance_ui.contracts import FACE_PX, FoundFace, Work
 from photoenhance_ui.enhancer import (
     Enhanced,
     blend,
@@ -24,7 +25,6 @@ from photoenhance_ui.enhancer import (
 from photoenhance_ui.events import Event, FacesFound, Progress, Stage
 from photoenhance_ui.faces import TEMPLATE, pasted
 from photoenhance_ui.geometry import Size, even_tiles_of
-from photoenhance_ui.networks.interfaces import FACE_PX, FoundFace, Work
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Metadata, Photo, Pixels, white_of
 from photoenhance_ui.plan import BUILTIN, Choice, EngineFacts, Plan, UpscalerFacts, make_plan

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from photoenhance_ui.contracts import FACE_PX, FoundFace
 from photoenhance_ui.faces import (
     BORDER_RGB,
     MASK_BORDER_PX,
@@ -28,7 +29,6 @@ from photoenhance_ui.faces import (
     way_back,
 )
 from photoenhance_ui.geometry import Size
-from photoenhance_ui.networks.interfaces import FACE_PX, FoundFace
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.request import Faces
 from tests.conftest import skimage_photo

@@ -15,11 +15,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from photoenhance_ui.batch import Batch, Batches
+from photoenhance_ui.contracts import Work
 from photoenhance_ui.engine import Engine
 from photoenhance_ui.events import State
 from photoenhance_ui.journal import INTERRUPTED, LOST, Journals
 from photoenhance_ui.kept import KeptParts
-from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.request import Request
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.storage import BatchFolder, Workspace

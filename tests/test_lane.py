@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from photoenhance_ui.catalogue import Role
+from photoenhance_ui.contracts import Work
 from photoenhance_ui.errors import MemoryExhausted, NetworkFailed
 from photoenhance_ui.lane import MOST_BESIDE, Answer, Asked, Carried, Lane, batch_of
 from photoenhance_ui.memory import AtOnce
-from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.scheduler import Scheduler
 
 LEFT_OUT = 10_000

@@ -13,6 +13,7 @@ import pytest
 from benchmarks.processes import memory_mb
 from photoenhance_ui.batch import Batch
 from photoenhance_ui.catalogue import Role
+from photoenhance_ui.contracts import Work
 from photoenhance_ui.engine import Engine
 from photoenhance_ui.errors import MemoryExhausted
 from photoenhance_ui.events import Event, Failed, Progress, Rendered, Started
@@ -25,7 +26,6 @@ from photoenhance_ui.memory import (
     give_back_freed,
     tile_bytes,
 )
-from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.photo import Photo
 from photoenhance_ui.plan import (
     BUILTIN,

@@ -16,9 +16,9 @@ for package in ("basicsr", "realesrgan", "gfpgan"):
 
 from benchmarks import reference, seeded_weights
 from benchmarks.parity import blend_border, psnr
+from photoenhance_ui.contracts import FACE_PX, FoundFace
 from photoenhance_ui.enhancer import Enhanced, blend
 from photoenhance_ui.faces import TEMPLATE, region_of, way_back
-from photoenhance_ui.networks.interfaces import FACE_PX, FoundFace
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Photo, Pixels
 from photoenhance_ui.plan import Choice, Plan, make_plan

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from photoenhance_ui.contracts import FACE_PX, FaceParser, FaceRestorer, Upscaler
 from photoenhance_ui.errors import NetworkFailed
 from photoenhance_ui.faces import soft_mask
-from photoenhance_ui.networks.interfaces import FACE_PX, FaceParser, FaceRestorer, Upscaler
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.sample_photos import sample_photo
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from photoenhance_ui.catalogue import FINDERS, PARSERS, RESTORERS, Role, logged_name
+from photoenhance_ui.contracts import Upscaler, Work
 from photoenhance_ui.errors import (
     NetworkFailed,
     NetworkMissing,
@@ -19,7 +20,7 @@ from photoenhance_ui.errors import (
 from photoenhance_ui.geometry import GRID_PX
 from photoenhance_ui.networks.devices import find_device, has_torch, install_torch, name_of
 from photoenhance_ui.networks.foreign_errors import errors_told
-from photoenhance_ui.networks.interfaces import Backend, Upscaler, Work
+from photoenhance_ui.networks.interfaces import Backend
 from photoenhance_ui.networks.once import Once
 from photoenhance_ui.plan import OVERLAP_PX, Choice, EngineFacts, UpscalerFacts, choose_networks
 from photoenhance_ui.request import AUTO, RESAMPLE_ONLY, Precision, Request

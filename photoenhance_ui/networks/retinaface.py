@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from photoenhance_ui.networks.interfaces import FoundFace
+from photoenhance_ui.contracts import FoundFace
 from photoenhance_ui.networks.shrinking import shrunk
 
 SCORE_THRESHOLD = 0.97  # of GFPGAN's reference code

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from photoenhance_ui.catalogue import Role
+from photoenhance_ui.contracts import FACE_PX, Work
 from photoenhance_ui.errors import PhotoEnhanceError, WeightsError
-from photoenhance_ui.networks.interfaces import FACE_PX, Work
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.networks.state_dicts import damaged
 from photoenhance_ui.request import Precision

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photoenhance_ui.catalogue import Architecture
+from photoenhance_ui.contracts import FoundFace
 from photoenhance_ui.errors import WeightsDamaged
-from photoenhance_ui.networks.interfaces import FoundFace
 from photoenhance_ui.networks.shrinking import shrunk
 from photoenhance_ui.weights import Installed
 

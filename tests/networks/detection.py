@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from photoenhance_ui.catalogue import by_name
-from photoenhance_ui.networks.interfaces import FoundFace
+from photoenhance_ui.contracts import FoundFace
 from photoenhance_ui.networks.retinaface import SCORE_THRESHOLD
 from photoenhance_ui.weights import Installed
 

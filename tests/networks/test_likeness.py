@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from photoenhance_ui.contracts import FACE_PX
 from photoenhance_ui.errors import NetworkFailed
-from photoenhance_ui.networks.interfaces import FACE_PX
 from photoenhance_ui.networks.likeness import (
     LEAST_BLENDED_DB,
     LEAST_MEAN_DB,

@@ -20,6 +20,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from photoenhance_ui.catalogue import Role
+from photoenhance_ui.contracts import Work
 from photoenhance_ui.errors import (
     EngineStopped,
     NetworkFailed,
@@ -29,7 +30,6 @@ from photoenhance_ui.errors import (
 )
 from photoenhance_ui.geometry import Size
 from photoenhance_ui.networks.devices import install_torch
-from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.networks.likeness import LEAST_MEAN_DB
 from photoenhance_ui.networks.on_openvino.proofs import Proof
 from photoenhance_ui.networks.resident import Networks
@@ -702,7 +702,7 @@ for name in ("torch", "torchvision", "spandrel", "facexlib"):
 from pathlib import Path
 import numpy as np
 from photoenhance_ui.catalogue import Role
-from photoenhance_ui.networks.interfaces import Work
+from photoenhance_ui.contracts import Work
 from photoenhance_ui.networks.on_openvino import proofs
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.settings import Settings

@@ -13,8 +13,8 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
+from photoenhance_ui.contracts import FoundFace
 from photoenhance_ui.errors import NetworkFailed
-from photoenhance_ui.networks.interfaces import FoundFace
 from photoenhance_ui.networks.on_openvino import graphs
 from photoenhance_ui.networks.on_openvino.graphs import Depth, Network, Quantized, Weights
 from photoenhance_ui.networks.padding import pad_to_multiple

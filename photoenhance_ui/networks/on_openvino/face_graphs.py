@@ -12,7 +12,7 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino import opset13 as op
 
-from photoenhance_ui.networks.interfaces import FACE_PX
+from photoenhance_ui.contracts import FACE_PX
 from photoenhance_ui.networks.on_openvino.graphs import (
     Depth,
     Layers,

@@ -19,9 +19,9 @@ import openvino as ov
 from safetensors import SafetensorError
 
 from photoenhance_ui.catalogue import logged_name
+from photoenhance_ui.contracts import FACE_PX, Upscaler
 from photoenhance_ui.errors import EngineStopped, NetworkFailed
 from photoenhance_ui.networks.foreign_errors import errors_told
-from photoenhance_ui.networks.interfaces import FACE_PX, Upscaler
 from photoenhance_ui.networks.likeness import (
     LEAST_BLENDED_DB,
     Picture,

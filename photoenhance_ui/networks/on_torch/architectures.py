@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from photoenhance_ui.catalogue import Architecture
-from photoenhance_ui.networks.interfaces import FACE_PX
+from photoenhance_ui.contracts import FACE_PX
 from photoenhance_ui.networks.parsing import CLASSES
 from photoenhance_ui.networks.state_dicts import Arrays, weights_errors_told
 

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from photoenhance_ui.networks.interfaces import FaceFinder, FoundFace
+from photoenhance_ui.contracts import FaceFinder, FoundFace
 from photoenhance_ui.networks.on_torch.architectures import module_of
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.retinaface import BGR_MEANS, Answers, find_faces

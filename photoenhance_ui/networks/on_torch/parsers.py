@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from photoenhance_ui.catalogue import Architecture
-from photoenhance_ui.networks.interfaces import FaceParser
+from photoenhance_ui.contracts import FaceParser
 from photoenhance_ui.networks.on_torch.architectures import module_of
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.on_torch.tensors import to_tensor

@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import nn
 
-from photoenhance_ui.networks.interfaces import FaceRestorer
+from photoenhance_ui.contracts import FaceRestorer
 from photoenhance_ui.networks.on_torch.architectures import module_of
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.on_torch.tensors import to_pixels, to_tensor

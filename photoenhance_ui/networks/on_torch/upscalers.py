@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from photoenhance_ui.contracts import Upscaler
 from photoenhance_ui.errors import WeightsDamaged
-from photoenhance_ui.networks.interfaces import Upscaler
 from photoenhance_ui.networks.on_torch.architectures import module_of
 from photoenhance_ui.networks.on_torch.growth import no_larger_than
 from photoenhance_ui.networks.on_torch.placement import Placement

@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from photoenhance_ui.catalogue import by_name
+from photoenhance_ui.contracts import FACE_PX
 from photoenhance_ui.errors import WeightsDamaged
-from photoenhance_ui.networks.interfaces import FACE_PX
 from photoenhance_ui.networks.on_openvino.bisenet_graph import bisenet_graph
 from photoenhance_ui.networks.on_openvino.graphs import Weights
 from photoenhance_ui.networks.on_openvino.loading import compile_face_network

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from photoenhance_ui.catalogue import by_name
+from photoenhance_ui.contracts import FaceFinder
 from photoenhance_ui.errors import WeightsDamaged
 from photoenhance_ui.networks import retinaface
-from photoenhance_ui.networks.interfaces import FaceFinder
 from photoenhance_ui.networks.on_openvino.compiled import CompiledFinder
 from photoenhance_ui.networks.on_openvino.loading import compile_face_network
 from photoenhance_ui.weights import Installed

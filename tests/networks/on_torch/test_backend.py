@@ -16,7 +16,7 @@ from safetensors.numpy import save_file
 from torch import Tensor, nn
 
 from photoenhance_ui.catalogue import by_name
-from photoenhance_ui.networks.interfaces import Upscaler
+from photoenhance_ui.contracts import Upscaler
 from photoenhance_ui.networks.likeness import crops, is_near, likeness_db
 from photoenhance_ui.networks.on_torch.backend import TorchBackend
 from photoenhance_ui.networks.on_torch.finders import TorchFinder

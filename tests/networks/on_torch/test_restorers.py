@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from benchmarks import seeded_weights
 from photoenhance_ui.catalogue import Architecture, by_name
+from photoenhance_ui.contracts import FACE_PX, FaceRestorer
 from photoenhance_ui.errors import WeightsDamaged
-from photoenhance_ui.networks.interfaces import FACE_PX, FaceRestorer
 from photoenhance_ui.networks.on_torch.architectures import module_of
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.on_torch.restorers import load_restorer

@@ -21,8 +21,8 @@ from safetensors.numpy import save_file
 from torch import nn
 
 from photoenhance_ui.catalogue import Architecture, by_name
+from photoenhance_ui.contracts import Upscaler
 from photoenhance_ui.errors import WeightsDamaged
-from photoenhance_ui.networks.interfaces import Upscaler
 from photoenhance_ui.networks.on_torch.architectures import module_of
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.on_torch.upscalers import (
