@@ -24,7 +24,7 @@ FACE_PX = 512
 
 
 @dataclass(frozen=True, eq=False)
-class FoundFace:
+class DetectedFace:
     """A face in pixels of the picture it was found in.
 
     ``box`` is (4,) left, top, right, bottom; ``landmarks`` is (5, 2) x, y of the left eye, right
@@ -62,12 +62,12 @@ class Upscaler(Protocol):
         ...
 
 
-class FaceFinder(Protocol):
+class FaceDetector(Protocol):
     """Finds faces and their five landmarks."""
 
     name: str
 
-    def __call__(self, images: Sequence[NDArray[np.uint8]]) -> list[list[FoundFace]]:
+    def __call__(self, images: Sequence[NDArray[np.uint8]]) -> list[list[DetectedFace]]:
         """Each (H, W, 3) uint8 -> the faces in it, best score first."""
         ...
 

@@ -23,7 +23,7 @@ def status_report(facts: EngineFacts, downloads: Sequence[DownloadState]) -> dic
         "precision": facts.default_precision,
         "networks": {
             "upscalers": sorted(facts.upscalers),
-            "finder": facts.finder,
+            "detector": facts.detector,
             "restorer": facts.restorer,
             "parser": facts.parser,
         },

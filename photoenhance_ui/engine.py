@@ -425,7 +425,7 @@ class Engine:
             if drafts and isinstance(event, FacesFound):
                 yield from self._drafted(job, plan, event.count)
 
-        if drafts and plan.finder is None:
+        if drafts and plan.detector is None:
             yield from self._drafted(job, plan, faces=0)
         enhanced = yield from _driven(job.photo, plan, job.cancelled.is_set, told)
         if enhanced is None:
@@ -491,7 +491,7 @@ def _needed(choice: Choice, request: Request) -> Choice:
     """The networks of the choice that the request has work for."""
     if has_face_work(request):
         return choice
-    return replace(choice, finder=None, restorer=None, parser=None)
+    return replace(choice, detector=None, restorer=None, parser=None)
 
 
 def _may_be_fast(request: Request, choice: Choice, facts: EngineFacts) -> bool:

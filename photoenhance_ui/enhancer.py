@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photoenhance_ui.catalogue import Role
-from photoenhance_ui.contracts import FoundFace, Work
+from photoenhance_ui.contracts import DetectedFace, Work
 from photoenhance_ui.events import Event, FacesFound, Progress, Stage
 from photoenhance_ui.faces import (
     Mask,
@@ -76,12 +76,12 @@ def blend(
 
 def _found_faces(
     photo: Photo, plan: Plan
-) -> Generator[Work | Event, Any, list[tuple[FoundFace, Matrix]]]:
+) -> Generator[Work | Event, Any, list[tuple[DetectedFace, Matrix]]]:
     """The faces to restore, each with its alignment."""
-    if plan.finder is None:
+    if plan.detector is None:
         return []
     yield Progress(Stage.FINDING_FACES)
-    (faces,) = yield Work(Role.FINDER, plan.finder, [in_8_bits(photo.pixels)])
+    (faces,) = yield Work(Role.DETECTOR, plan.detector, [in_8_bits(photo.pixels)])
     candidates = chosen(faces, plan.faces, photo.size)
     usable = [(face, m) for face in candidates if (m := alignment(face)) is not None]
     yield FacesFound(len(usable))
@@ -89,7 +89,7 @@ def _found_faces(
 
 
 def _restored_faces(
-    photo: Photo, plan: Plan, found: list[tuple[FoundFace, Matrix]], total: int
+    photo: Photo, plan: Plan, found: list[tuple[DetectedFace, Matrix]], total: int
 ) -> Generator[Work | Event, Any, tuple[RestoredFace, ...]]:
     restored: list[RestoredFace] = []
     for done in range(0, len(found), plan.faces_at_once):
@@ -181,7 +181,7 @@ def shrunk(photo: Photo, size: Size) -> Photo:
 
 
 def in_8_bits(pixels: Pixels) -> NDArray[np.uint8]:
-    """The same picture in 0..255, for the face finders."""
+    """The same picture in 0..255, for the face detectors."""
     if pixels.dtype == np.uint8:
         return pixels  # type: ignore[return-value]
     return np.rint(pixels / np.float32(257)).astype(np.uint8)

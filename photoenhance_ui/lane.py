@@ -34,7 +34,7 @@ class Asked:
     @property
     def is_shared(self) -> bool:
         """Whether its pictures may be computed in one batch with those of others."""
-        return self.work.role is not Role.FINDER
+        return self.work.role is not Role.DETECTOR
 
     @property
     def pictures(self) -> int:

@@ -43,7 +43,7 @@ class EngineFacts:
     """"cpu", "cuda" or "mps"."""
     device_name: str
     upscalers: Mapping[str, UpscalerFacts]
-    finder: str | None = None
+    detector: str | None = None
     restorer: str | None = None
     parser: str | None = None
     default_precision: str = Precision.EXACT.value
@@ -72,7 +72,7 @@ class Choice:
     """
 
     upscaler: str
-    finder: str | None
+    detector: str | None
     restorer: str | None
     parser: str | None
 
@@ -95,7 +95,7 @@ class Plan:
     tiles: tuple[Tile, ...]
     faces: Faces
     """Faces.NONE where no face network is to run."""
-    finder: str | None
+    detector: str | None
     restorer: str | None
     parser: str | None
     face_strength: float
@@ -122,7 +122,7 @@ class Plan:
     @property
     def networks(self) -> tuple[str, ...]:
         """Names of the networks that will run."""
-        names = (self.upscaler, self.companion, self.finder, self.restorer, self.parser)
+        names = (self.upscaler, self.companion, self.detector, self.restorer, self.parser)
         return tuple(name for name in names if name is not None)
 
 
@@ -130,7 +130,7 @@ def choose_networks(upscaler: str, scale: float, facts: EngineFacts) -> Choice:
     """Settle what ``auto`` means. A name that is not installed stays, and fails its photos."""
     if upscaler == AUTO:
         upscaler = _best_upscaler(scale, facts)
-    return Choice(upscaler, facts.finder, facts.restorer, facts.parser)
+    return Choice(upscaler, facts.detector, facts.restorer, facts.parser)
 
 
 def _best_upscaler(scale: float, facts: EngineFacts) -> str:
@@ -178,7 +178,7 @@ def make_plan(
         denoise=1.0 if companion is None else request.denoise,
         tiles=_tiles(source, upscaler, facts, tile_px, overlap_px),
         faces=faces,
-        finder=choice.finder if with_faces else None,
+        detector=choice.detector if with_faces else None,
         restorer=choice.restorer if with_faces else None,
         parser=choice.parser if with_faces else None,
         face_strength=request.face_strength,
@@ -194,7 +194,7 @@ def operations(source: Size, choice: Choice, request: Request, facts: EngineFact
     """Multiply-adds that a photo will about need, for taking turns; faces are not known yet."""
     upscaler = facts.upscalers.get(choice.upscaler)
     background = 0.0 if upscaler is None else source.pixels * upscaler.operations_per_pixel
-    with_faces = request.faces is not Faces.NONE and choice.finder and choice.restorer
+    with_faces = request.faces is not Faces.NONE and choice.detector and choice.restorer
     return source.pixels + background + (FACE_OPERATIONS if with_faces else 0.0)
 
 
@@ -253,7 +253,7 @@ def _possible_faces(request: Request, choice: Choice, warnings: list[str]) -> Fa
         return Faces.NONE
     missing = [
         role
-        for role, name in (("finds", choice.finder), ("restores", choice.restorer))
+        for role, name in (("finds", choice.detector), ("restores", choice.restorer))
         if name is None
     ]
     if not missing:

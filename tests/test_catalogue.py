@@ -8,7 +8,7 @@ import pytest
 
 from photoenhance_ui.catalogue import (
     CATALOGUE,
-    FINDERS,
+    DETECTORS,
     PARSERS,
     RESTORERS,
     Architecture,
@@ -23,7 +23,7 @@ from photoenhance_ui.settings import FACE_DETECTORS
 from photoenhance_ui.weights import BUILTIN
 
 SHARED_WEIGHTS = Path(__file__).resolve().parents[2] / "shared" / "data" / "weights"
-RANKINGS = ((FINDERS, Role.FINDER), (RESTORERS, Role.RESTORER), (PARSERS, Role.PARSER))
+RANKINGS = ((DETECTORS, Role.DETECTOR), (RESTORERS, Role.RESTORER), (PARSERS, Role.PARSER))
 
 every_file = pytest.mark.parametrize("file", CATALOGUE, ids=lambda file: file.name)
 
@@ -90,7 +90,7 @@ def test_other_modules_name_only_known_networks() -> None:
     presets = {options["upscaler"] for options in PRESETS.values() if "upscaler" in options}
     named = {*CPU_UPSCALERS, *GPU_UPSCALERS, *presets} - {BUILTIN, RESAMPLE_ONLY}
     assert named <= {f.name for f in CATALOGUE if f.role is Role.UPSCALER and f.chosen_alone}
-    assert (AUTO, *FINDERS) == FACE_DETECTORS
+    assert (AUTO, *DETECTORS) == FACE_DETECTORS
 
 
 def test_an_unknown_name_is_a_key_error() -> None:

@@ -136,7 +136,7 @@ def test_it_is_made_when_the_faces_are_counted(engine: Engine, networks: StandIn
     order = kinds(events)
     assert order.index(DraftRendered) == order.index(FacesFound) + 1
     assert [name for name, _ in networks.work] == [
-        "finder", BUILTIN, "restorer", "parser", LARGE,
+        "detector", BUILTIN, "restorer", "parser", LARGE,
     ]  # fmt: skip
 
 

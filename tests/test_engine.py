@@ -446,7 +446,8 @@ def test_pictures_of_several_owners_are_computed_together_and_are_the_same_as_al
         expected = alone(photos[owner], WITH_FACE, settings)
         assert np.array_equal(pixels_of(job.last()), expected)
     assert stand_ins.batches == [
-        ("finder", 1), ("finder", 1), ("finder", 1), ("restorer", 3), ("parser", 3), (LARGE, 3),
+        ("detector", 1), ("detector", 1), ("detector", 1), ("restorer", 3), ("parser", 3),
+        (LARGE, 3),
     ]  # fmt: skip
 
 

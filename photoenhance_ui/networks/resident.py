@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from photoenhance_ui.catalogue import FINDERS, PARSERS, RESTORERS, Role, logged_name
+from photoenhance_ui.catalogue import DETECTORS, PARSERS, RESTORERS, Role, logged_name
 from photoenhance_ui.contracts import Upscaler, Work
 from photoenhance_ui.errors import (
     NetworkFailed,
@@ -218,7 +218,7 @@ class Networks:
                 name: replace(facts, companion=_name(stock.companion(name)))
                 for name, facts in stock.upscalers.items()
             },
-            finder=_first(FINDERS if detector == AUTO else (detector,), installed),
+            detector=_first(DETECTORS if detector == AUTO else (detector,), installed),
             restorer=_first(RESTORERS, installed),
             parser=_first(PARSERS, installed),
             default_precision=Precision.FAST.value if wanted == AUTO else wanted,
@@ -392,7 +392,7 @@ def _strength(loaded: _Loaded, denoise: float) -> float:
 
 
 def _names(choice: Choice) -> list[str]:
-    names = (choice.upscaler, choice.finder, choice.restorer, choice.parser)
+    names = (choice.upscaler, choice.detector, choice.restorer, choice.parser)
     return [name for name in names if name is not None and name != RESAMPLE_ONLY]
 
 

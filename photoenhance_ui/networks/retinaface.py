@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from photoenhance_ui.contracts import FoundFace
+from photoenhance_ui.contracts import DetectedFace
 from photoenhance_ui.networks.shrinking import shrunk
 
 SCORE_THRESHOLD = 0.97  # of GFPGAN's reference code
@@ -40,7 +40,7 @@ class Answers(NamedTuple):
     """(A,) 0..1."""
 
 
-def find_faces(network: Callable[[Picture], Answers], picture: Picture) -> list[FoundFace]:
+def find_faces(network: Callable[[Picture], Answers], picture: Picture) -> list[DetectedFace]:
     """The faces in a (H, W, 3) RGB picture, best score first.
 
     ``network`` is given it as it is, or smaller where it has more than MAX_PIXELS.
@@ -50,7 +50,7 @@ def find_faces(network: Callable[[Picture], Answers], picture: Picture) -> list[
     return faces_of(network(small), small.shape[0], small.shape[1], factor)
 
 
-def faces_of(answers: Answers, height: int, width: int, factor: float = 1.0) -> list[FoundFace]:
+def faces_of(answers: Answers, height: int, width: int, factor: float = 1.0) -> list[DetectedFace]:
     """Sure faces, each once, best score first.
 
     ``height`` and ``width`` are those of the picture that was looked at, in pixels, and boxes and
@@ -62,7 +62,7 @@ def faces_of(answers: Answers, height: int, width: int, factor: float = 1.0) -> 
     boxes = decoded_boxes(answers.boxes[sure], anchors) * np.tile(size, 2) / np.float32(factor)
     landmarks = decoded_landmarks(answers.landmarks[sure], anchors) * size / np.float32(factor)
     return [
-        FoundFace(boxes[index], landmarks[index], float(scores[index]))
+        DetectedFace(boxes[index], landmarks[index], float(scores[index]))
         for index in distinct(boxes, scores, OVERLAP_THRESHOLD)
     ]
 

@@ -94,7 +94,7 @@ def _pictures(role: Role) -> Any:
     """What a network of that role takes: nothing but noise."""
     side = FACE_PX if role in (Role.RESTORER, Role.PARSER) else TRIAL_PX
     noise = np.random.default_rng(1).integers(0, 256, (1, side, side, 3), np.uint8)
-    return list(noise) if role is Role.FINDER else noise
+    return list(noise) if role is Role.DETECTOR else noise
 
 
 if __name__ == "__main__":

@@ -213,7 +213,7 @@ _ENGLISH: Mapping[str, str] = MappingProxyType(
         "networks.not_allowed": "Networks are managed by who runs this server.",
         "networks.offline": "The server runs offline, so nothing can be downloaded.",
         "role.upscaler": "Enlarging",
-        "role.finder": "Finding faces",
+        "role.detector": "Finding faces",
         "role.restorer": "Restoring faces",
         "role.parser": "Blending faces",
         # Failing
@@ -409,7 +409,7 @@ _CHINESE: Mapping[str, str] = MappingProxyType(
         "networks.not_allowed": "网络由运行这台服务器的人管理。",
         "networks.offline": "服务器处于离线模式，无法下载。",
         "role.upscaler": "放大",
-        "role.finder": "寻找人脸",
+        "role.detector": "寻找人脸",
         "role.restorer": "修复人脸",
         "role.parser": "融合人脸",
         "not_files": "photos 必须是已上传文件的列表，每个都是带有 path 和 "

@@ -149,7 +149,7 @@ def test_without_files_there_is_the_builtin_network_alone(settings: Settings) ->
     facts = networks_of(settings).facts()
     assert (facts.device, facts.default_precision) == ("cpu", EXACT)
     assert set(facts.upscalers) == {BUILTIN}
-    assert (facts.finder, facts.restorer, facts.parser) == (None, None, None)
+    assert (facts.detector, facts.restorer, facts.parser) == (None, None, None)
     assert facts.max_output_pixels == settings.max_output_pixels
     assert facts.weights_warnings == {}
 
@@ -162,7 +162,7 @@ def test_the_facts_are_what_is_installed(settings: Settings, install: Callable[.
     own = facts.upscalers["mine"]
     assert (own.scale, own.companion) == (2, None)
     assert 5_000 < own.operations_per_pixel < 10_000  # two 3x3 convolutions of 16 channels
-    assert (facts.finder, facts.parser, facts.restorer) == (MOBILENET, BISENET, None)
+    assert (facts.detector, facts.parser, facts.restorer) == (MOBILENET, BISENET, None)
     assert set(facts.weights_warnings) == {GENERAL, GENERAL_WDN, MOBILENET, BISENET}
     assert f"{MOBILENET}.pth" in facts.weights_warnings[MOBILENET]
 
@@ -201,7 +201,7 @@ def test_what_auto_takes_is_loaded_at_once_and_nothing_else(
     assert sorted(loads_in(caplog)) == sorted([BUILTIN, GENERAL, MOBILENET, BISENET])
     caplog.clear()
     upscaled(networks, GENERAL)
-    networks.run(Work(Role.FINDER, MOBILENET, [picture()[0]]), EXACT)
+    networks.run(Work(Role.DETECTOR, MOBILENET, [picture()[0]]), EXACT)
     networks.run(Work(Role.PARSER, BISENET, picture(64)), EXACT)
     assert loads_in(caplog) == []
 
@@ -231,7 +231,7 @@ def test_a_network_does_what_its_role_does(
     install(GENERAL, MOBILENET, BISENET)
     networks = networks_of(settings)
     assert upscaled(networks, GENERAL).shape == (1, 64, 64, 3)
-    assert networks.run(Work(Role.FINDER, MOBILENET, [picture()[0]] * 2), EXACT) == [[], []]
+    assert networks.run(Work(Role.DETECTOR, MOBILENET, [picture()[0]] * 2), EXACT) == [[], []]
     mask = networks.run(Work(Role.PARSER, BISENET, picture(64)), EXACT)
     assert mask.shape == (1, 64, 64)
     assert np.isin(mask, [0, 255]).all()
@@ -245,7 +245,7 @@ def test_face_networks_without_a_fast_form_stay_exact_whatever_the_precision(
     networks = networks_of(settings)
     for work in (
         Work(Role.PARSER, BISENET, picture(64)),
-        Work(Role.FINDER, MOBILENET, [picture()[0]]),
+        Work(Role.DETECTOR, MOBILENET, [picture()[0]]),
     ):
         exact, fast = (np.array(networks.run(work, precision)) for precision in (EXACT, FAST))
         assert np.array_equal(exact, fast)
@@ -290,14 +290,14 @@ def test_a_foreign_error_of_a_network_is_told_by_its_name(settings: Settings) ->
     assert upscaled(networks, BUILTIN).any(), "the next photo is not affected"
 
 
-def test_the_setting_chooses_the_finder(settings: Settings, install: Callable[..., None]) -> None:
+def test_the_setting_chooses_the_detector(settings: Settings, install: Callable[..., None]) -> None:
     install(MOBILENET)
     spoil(settings, RESNET50)
     chosen = networks_of(replace(settings, face_detector=MOBILENET))
-    assert chosen.facts().finder == MOBILENET
-    # Installed or not, no other finder takes the place of one that was asked for.
+    assert chosen.facts().detector == MOBILENET
+    # Installed or not, no other detector takes the place of one that was asked for.
     for name in (RESNET50, "face_detection_yunet_2023mar"):
-        assert networks_of(replace(settings, face_detector=name)).facts().finder is None
+        assert networks_of(replace(settings, face_detector=name)).facts().detector is None
 
 
 def test_a_damaged_file_is_left_out_and_the_next_best_takes_its_place(
@@ -308,7 +308,7 @@ def test_a_damaged_file_is_left_out_and_the_next_best_takes_its_place(
     networks = networks_of(settings)
     facts = networks.facts()
     assert set(facts.upscalers) == {BUILTIN}
-    assert (facts.finder, facts.parser, facts.restorer) == (MOBILENET, BISENET, None)
+    assert (facts.detector, facts.parser, facts.restorer) == (MOBILENET, BISENET, None)
     assert set(facts.weights_warnings) == {MOBILENET, BISENET}
     assert upscaled(networks, BUILTIN).any()
     for name in (GENERAL, RESNET50, PARSENET, "GFPGANv1.4", "GFPGANv1.3", "mine"):
@@ -348,7 +348,7 @@ def test_new_files_are_taken_in_all_at_once(
     networks.refresh(installed(settings))
     after = networks.facts()
     assert set(before.upscalers) == {BUILTIN}, "facts that somebody holds have changed"
-    assert (set(after.upscalers), after.finder) == ({BUILTIN, GENERAL, "mine"}, MOBILENET)
+    assert (set(after.upscalers), after.detector) == ({BUILTIN, GENERAL, "mine"}, MOBILENET)
     assert set(loads_in(caplog)) == {GENERAL, MOBILENET, "own"}
     assert upscaled(networks, GENERAL).shape == (1, 64, 64, 3)
     caplog.clear()
@@ -362,11 +362,11 @@ def test_a_file_that_was_damaged_is_taken_in_once_it_is_whole(
 ) -> None:
     spoil(settings, MOBILENET)
     networks = networks_of(settings)
-    assert networks.facts().finder is None
+    assert networks.facts().detector is None
     (settings.weights_dir / f"{MOBILENET}.pth").unlink()
     install(MOBILENET)
     networks.refresh(installed(settings))
-    assert networks.facts().finder == MOBILENET
+    assert networks.facts().detector == MOBILENET
 
 
 def test_a_network_in_use_is_not_lost_when_its_file_goes(
@@ -377,14 +377,14 @@ def test_a_network_in_use_is_not_lost_when_its_file_goes(
     works = [
         Work(Role.UPSCALER, GENERAL, picture(), 0.3),
         Work(Role.UPSCALER, "mine", picture()),
-        Work(Role.FINDER, MOBILENET, [picture()[0]]),
+        Work(Role.DETECTOR, MOBILENET, [picture()[0]]),
     ]
     before = [networks.run(work, EXACT) for work in works]
     for path in settings.weights_dir.iterdir():
         path.unlink()
     networks.refresh(installed(settings))
     facts = networks.facts()
-    assert (set(facts.upscalers), facts.finder) == ({BUILTIN}, None)
+    assert (set(facts.upscalers), facts.detector) == ({BUILTIN}, None)
     for work, result in zip(works, before, strict=True):
         assert np.array_equal(networks.run(work, EXACT), result)
 
@@ -470,7 +470,7 @@ def test_files_can_be_told_before_they_are_loaded(
     assert set(facts.upscalers) == {BUILTIN, GENERAL}
     caplog.clear()
     choice = networks.choose(AUTO, 4)
-    assert (choice.upscaler, choice.finder) == (GENERAL, MOBILENET)
+    assert (choice.upscaler, choice.detector) == (GENERAL, MOBILENET)
     assert sorted(loads_in(caplog)) == sorted([GENERAL, MOBILENET])
     caplog.clear()
     assert networks.choose(AUTO, 4) == choice
@@ -495,9 +495,9 @@ def test_a_damaged_file_is_left_out_by_who_asks_for_what_auto_takes(
     networks.refresh(installed(settings), loads=False)
     assert GENERAL in networks.facts().upscalers
     choice = networks.choose(AUTO, 4)
-    assert (choice.upscaler, choice.finder) == (BUILTIN, MOBILENET)
+    assert (choice.upscaler, choice.detector) == (BUILTIN, MOBILENET)
     facts = networks.facts()
-    assert (set(facts.upscalers), facts.finder) == ({BUILTIN}, MOBILENET)
+    assert (set(facts.upscalers), facts.detector) == ({BUILTIN}, MOBILENET)
     assert "damaged" in facts.refused[GENERAL].sentence
     assert RESNET50 in facts.refused
 

@@ -148,7 +148,7 @@ def facts(**changes: object) -> EngineFacts:
         "device": "cpu",
         "device_name": "CPU (2 threads)",
         "upscalers": {"builtin": UpscalerFacts(scale=4)},
-        "finder": None,
+        "detector": None,
         "restorer": None,
         "parser": None,
         "default_precision": "exact",
@@ -172,7 +172,7 @@ def test_the_banner_names_the_networks_and_what_is_absent() -> None:
     told = words(banner_html(facts(), [], ENGLISH))
     assert "builtin" in told and "CPU (2 threads)" in told
     assert "No network that restores faces" in told
-    whole = words(banner_html(facts(finder="find", restorer="mend", parser="parse"), [], ENGLISH))
+    whole = words(banner_html(facts(detector="find", restorer="mend", parser="parse"), [], ENGLISH))
     for name in ("find", "mend", "parse"):
         assert name in whole
     assert "No network" not in whole

@@ -13,7 +13,7 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from photoenhance_ui.contracts import FoundFace
+from photoenhance_ui.contracts import DetectedFace
 from photoenhance_ui.errors import NetworkFailed
 from photoenhance_ui.networks.on_openvino import graphs
 from photoenhance_ui.networks.on_openvino.graphs import Depth, Network, Quantized, Weights
@@ -133,7 +133,7 @@ def _checked(total: NDArray[Any], network: str) -> None:
         )
 
 
-class CompiledFinder(Compiled):
+class CompiledDetector(Compiled):
     """RetinaFace, always exact; ``graph`` is built of the weights that ``read`` gives."""
 
     def __init__(
@@ -142,7 +142,7 @@ class CompiledFinder(Compiled):
         self.name = name
         self._requests = _Requests(lambda _, __: graph(read()), fast=False)
 
-    def __call__(self, images: Sequence[NDArray[np.uint8]]) -> list[list[FoundFace]]:
+    def __call__(self, images: Sequence[NDArray[np.uint8]]) -> list[list[DetectedFace]]:
         """Each (H, W, 3) uint8 RGB -> its faces, best score first."""
         return [find_faces(self._answers, image) for image in images]
 

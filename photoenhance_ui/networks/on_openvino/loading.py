@@ -11,7 +11,7 @@ from photoenhance_ui.catalogue import Architecture
 from photoenhance_ui.networks.on_openvino.bisenet_graph import bisenet_graph
 from photoenhance_ui.networks.on_openvino.compiled import (
     Compiled,
-    CompiledFinder,
+    CompiledDetector,
     CompiledParser,
     CompiledRestorer,
 )
@@ -27,10 +27,10 @@ from photoenhance_ui.weights import Installed
 
 FACE_NETWORKS: Mapping[Architecture, tuple[Callable[..., Compiled], Callable[..., Any]]] = {
     Architecture.RETINAFACE_MOBILENET: (
-        CompiledFinder, partial(retinaface_graph, backbone=MOBILENET),
+        CompiledDetector, partial(retinaface_graph, backbone=MOBILENET),
     ),
     Architecture.RETINAFACE_RESNET50: (
-        CompiledFinder, partial(retinaface_graph, backbone=RESNET50),
+        CompiledDetector, partial(retinaface_graph, backbone=RESNET50),
     ),
     Architecture.GFPGAN_CLEAN: (CompiledRestorer, gfpgan_graph),
     Architecture.RESTOREFORMER: (CompiledRestorer, restoreformer_graph),

@@ -16,7 +16,7 @@ from photoenhance_ui.networks.likeness import (
     parsers_likeness_db,
     restorers_likeness_db,
 )
-from photoenhance_ui.networks.on_torch.finders import load_finder
+from photoenhance_ui.networks.on_torch.detectors import load_detector
 from photoenhance_ui.networks.on_torch.parsers import TorchParser, load_parser
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.on_torch.restorers import TorchRestorer, load_restorer
@@ -40,8 +40,8 @@ class TorchBackend:
         match found.role:
             case Role.UPSCALER:
                 return load_upscaler(found, companion, self._exact)
-            case Role.FINDER:
-                return load_finder(found, self._exact)
+            case Role.DETECTOR:
+                return load_detector(found, self._exact)
             case Role.RESTORER:
                 return load_restorer(found, self._exact)
             case Role.PARSER:

@@ -19,7 +19,7 @@ from photoenhance_ui.catalogue import by_name
 from photoenhance_ui.contracts import Upscaler
 from photoenhance_ui.networks.likeness import crops, is_near, likeness_db
 from photoenhance_ui.networks.on_torch.backend import TorchBackend
-from photoenhance_ui.networks.on_torch.finders import TorchFinder
+from photoenhance_ui.networks.on_torch.detectors import TorchDetector
 from photoenhance_ui.networks.on_torch.parsers import HALF, TorchParser
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.on_torch.restorers import TorchRestorer
@@ -131,8 +131,8 @@ def test_face_networks_are_in_bfloat16_whose_values_do_not_overflow() -> None:
 
 
 def test_a_detector_stays_as_it_is() -> None:
-    finder = TorchFinder("finder", Doubled(), CPU)
-    assert BACKEND.in_fast_form(finder) is finder
+    detector = TorchDetector("detector", Doubled(), CPU)
+    assert BACKEND.in_fast_form(detector) is detector
 
 
 class OnGpu(TorchBackend):
