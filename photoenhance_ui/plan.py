@@ -49,17 +49,17 @@ class EngineFacts:
     default_precision: str = Precision.EXACT.value
     """What a request's ``auto`` means."""
     tile_px: int | None = None
-    """Side of a tile where the settings fix it; None: by network and device."""
+    """The side of a tile where the settings fix it; None: it depends on network and device."""
     max_output_pixels: int = 256_000_000
     weights_warnings: Mapping[str, str] = field(default_factory=dict)
-    """Network name -> a sentence that every report which used it must carry."""
+    """A sentence for each network that every report which used it must carry."""
     refused: Mapping[str, PhotoEnhanceError] = field(default_factory=dict)
-    """Name of a file that does not load -> why."""
+    """Why a file does not load, by its name."""
     tiles_at_once: int = 1
     """Equally large tiles that the device computes in one batch."""
     faces_at_once: int = 1
     looking: bool = False
-    """The files are still being looked through: of networks only some are told yet."""
+    """Whether files are still being looked through, so that only some networks are known yet."""
     photos_working: int = 0
     photos_waiting: int = 0
 
@@ -86,15 +86,18 @@ class Plan:
     scale: float
     """What the person gets: the asked scale, lowered where the result would be too large."""
     upscaler: str | None
-    """None: the background is only resampled."""
+    """The network that enlarges; None: the background is only resampled."""
     companion: str | None
     """The other end of the upscaler's denoising, where it has one."""
     network_scale: int
     denoise: float
-    """1 where there is no companion: so one that arrives while tiles are computed changes none."""
+    """The strength of denoising; 1 where there is no companion.
+
+    So a companion that arrives while tiles are computed changes none of them.
+    """
     tiles: tuple[Tile, ...]
     faces: Faces
-    """Faces.NONE where no face network is to run."""
+    """Which faces are restored; NONE where no face network is to run."""
     detector: str | None
     restorer: str | None
     parser: str | None

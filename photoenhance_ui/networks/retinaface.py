@@ -21,7 +21,7 @@ SCORE_THRESHOLD = 0.97  # of GFPGAN's reference code
 OVERLAP_THRESHOLD = 0.4  # of facexlib: boxes that share more are the same face
 BGR_MEANS = (104.0, 117.0, 123.0)  # what the networks were trained to see subtracted, 0..255
 PLACE_VARIANCE, SIZE_VARIANCE = np.float32(0.1), np.float32(0.2)
-"""By which places and sizes were divided in training."""
+"""What places and sizes were divided by in training."""
 STRIDES_AND_SIDES = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))  # anchors, in pixels
 MAX_PIXELS = 4_000_000  # larger pictures are searched at this size: it bounds memory and time
 
@@ -37,7 +37,7 @@ class Answers(NamedTuple):
     landmarks: Floats
     """(A, 10) offsets of five x, y."""
     scores: Floats
-    """(A,) 0..1."""
+    """(A,) how surely each is a face, 0..1."""
 
 
 def find_faces(network: Callable[[Picture], Answers], picture: Picture) -> list[DetectedFace]:

@@ -1,8 +1,7 @@
 """YuNet (Wu et al., 2023), a small face detector, and OpenCV as what computes it."""
 
 import threading
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -11,6 +10,8 @@ from numpy.typing import NDArray
 from photoenhance_ui.catalogue import Architecture
 from photoenhance_ui.contracts import DetectedFace
 from photoenhance_ui.errors import WeightsDamaged
+from photoenhance_ui.networks.architectures import entry_of
+from photoenhance_ui.networks.interfaces import ExactOnly
 from photoenhance_ui.networks.shrinking import shrunk
 from photoenhance_ui.weights import Installed
 
@@ -63,25 +64,16 @@ def _face_of_row(row: NDArray[np.float32], factor: float) -> DetectedFace:
 class OpenCvBackend:
     """OpenCV as a way of computing networks: it has a reader of YuNet's file."""
 
-    def load(self, found: Installed, companion: Installed | None) -> YuNetDetector | None:  # noqa: ARG002 - Backend
-        """YuNet of an installed file; None for every other network. Raises WeightsDamaged."""
-        if found.known is None or found.known.architecture is not Architecture.YUNET:
-            return None
-        return YuNetDetector(found.name, str(found.path))
-
-    def fast_form(self, exact: Any, denoise: float) -> None:
-        """There is none: detectors stay exact."""
-
-    def in_fast_form(self, exact: Any) -> Any:
-        """The network itself."""
-        return exact
-
-    def confirm(self, exact: Any) -> bool:  # noqa: ARG002 - Backend
-        """Nothing was assumed."""
-        return True
+    def load(self, found: Installed, companion: Installed | None) -> ExactOnly:  # noqa: ARG002 - Backend
+        """YuNet of an installed file. Raises ArchitectureUnknown and WeightsDamaged."""
+        make = entry_of(DETECTORS, found.architecture)
+        return ExactOnly(make(found.name, str(found.path)))
 
     def stop(self) -> None:
         """Nothing is measured."""
 
-    def release_memory(self, network: Any) -> None:
-        """Nothing is held between calls."""
+
+DETECTORS: Mapping[Architecture, Callable[[str, str], YuNetDetector]] = {
+    Architecture.YUNET: YuNetDetector,
+}
+"""What OpenCV can compute, made of a name and the path of a file."""

@@ -438,6 +438,7 @@ _CHINESE_REASONS: Mapping[str, str] = MappingProxyType(
         "invalid_setting": "有一个设置的值不可用。",
         "network_missing": "所选的网络没有安装。",
         "torch_missing": "所选的网络需要 torch，而它没有安装。请用 requirements.txt 安装。",
+        "architecture_unknown": "这里不能运行这种结构的网络。",
         "weights_damaged": "网络文件已损坏。",
         "weights_untrusted": "网络文件与公布的不同，未被采用。",
         "download_failed": "网络文件未能下载。",

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from photoenhance_ui.errors import WeightsDamaged
+from photoenhance_ui.errors import ArchitectureUnknown, WeightsDamaged
 from photoenhance_ui.networks import yunet
-from photoenhance_ui.networks.on_openvino.loading import compile_face_network
+from photoenhance_ui.networks.on_openvino.loading import load_detector
 from photoenhance_ui.networks.yunet import OpenCvBackend, YuNetDetector
 from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
 from tests.networks.detection import (
@@ -42,7 +42,7 @@ def test_tiny_pictures_have_no_faces(detector: YuNetDetector, shape: tuple[int, 
 @pytest.mark.parametrize("name", FACES_IN)
 def test_it_finds_the_same_faces_as_retinaface(detector: YuNetDetector, name: str) -> None:
     photo = photo_of(name)
-    (faces,), (others,) = detector([photo]), compile_face_network(published(MOBILENET))([photo])
+    (faces,), (others,) = detector([photo]), load_detector(published(MOBILENET))([photo])
     assert len(faces) == FACES_IN[name]
     assert [face.score for face in faces] == sorted((face.score for face in faces), reverse=True)
     for face in faces:
@@ -92,16 +92,16 @@ def test_a_damaged_file_is_told(tmp_path: Path, change: Callable[[bytes], bytes]
 
 def test_opencv_computes_yunet_and_leaves_every_other_network_to_others() -> None:
     backend = OpenCvBackend()
-    detector = backend.load(published(YUNET), None)
+    detector = backend.load(published(YUNET), None).exact
     assert isinstance(detector, YuNetDetector)
     assert detector.name == YUNET
     for other in (published(MOBILENET), Installed(BUILTIN, BUILTIN_FILE)):
-        assert backend.load(other, None) is None
+        with pytest.raises(ArchitectureUnknown):
+            backend.load(other, None)
 
 
 def test_a_detector_is_always_exact() -> None:
-    backend = OpenCvBackend()
-    detector = backend.load(published(YUNET), None)
-    assert backend.fast_form(detector, 0.5) is None
-    assert backend.in_fast_form(detector) is detector
-    assert backend.confirm(detector)
+    detector = OpenCvBackend().load(published(YUNET), None)
+    assert detector.fast_form(0.5) is None
+    assert detector.in_fast_form() is detector.exact
+    assert detector.confirm()

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from photoenhance_ui.contracts import DetectedFace, FaceDetector
-from photoenhance_ui.networks.on_torch.architectures import module_of
+from photoenhance_ui.networks.architectures import entry_of
+from photoenhance_ui.networks.on_torch.architectures import DETECTORS, module_of
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.retinaface import BGR_MEANS, Answers, find_faces
 from photoenhance_ui.networks.state_dicts import load_arrays
@@ -39,7 +40,7 @@ class TorchDetector:
 
 
 def load_detector(found: Installed, placement: Placement) -> FaceDetector:
-    """Build the detector of an installed file. Raises WeightsDamaged."""
-    assert found.known is not None
-    network = module_of(found.known.architecture, load_arrays(found.path), found.path)
+    """Build the detector of an installed file. Raises ArchitectureUnknown and WeightsDamaged."""
+    build = entry_of(DETECTORS, found.architecture)
+    network = module_of(build, load_arrays(found.path), found.path)
     return TorchDetector(found.name, network, placement)

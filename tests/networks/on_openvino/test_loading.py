@@ -8,10 +8,10 @@ import pytest
 
 from photoenhance_ui.catalogue import by_name
 from photoenhance_ui.contracts import FaceDetector
-from photoenhance_ui.errors import WeightsDamaged
+from photoenhance_ui.errors import ArchitectureUnknown, WeightsDamaged
 from photoenhance_ui.networks import retinaface
-from photoenhance_ui.networks.on_openvino.compiled import CompiledDetector
-from photoenhance_ui.networks.on_openvino.loading import compile_face_network
+from photoenhance_ui.networks.on_openvino.compiled_networks import CompiledDetector
+from photoenhance_ui.networks.on_openvino.loading import load_detector
 from photoenhance_ui.weights import Installed
 from tests.conftest import skimage_photo
 from tests.networks.detection import (
@@ -45,7 +45,7 @@ def test_both_backbones_find_what_facexlib_finds(tmp_path: Path, kind: str) -> N
     picture = skimage_photo("astronaut")[40:143, 150:275]
     reference = random_detector(kind, picture)
     installed = write_detector(reference, kind, tmp_path)
-    detector = compile_face_network(installed)
+    detector = load_detector(installed)
     (faces,) = detector([picture])
     installed.path.unlink()
     theirs = reference_rows(reference, picture)
@@ -58,7 +58,7 @@ def test_both_backbones_find_what_facexlib_finds(tmp_path: Path, kind: str) -> N
 
 @pytest.fixture(scope="module")
 def detector() -> FaceDetector:
-    return compile_face_network(published(MOBILENET))
+    return load_detector(published(MOBILENET))
 
 
 @needs_data
@@ -119,7 +119,8 @@ def test_a_detector_finds_the_same_after_its_memory_was_released(detector: FaceD
 
 
 def test_a_detector_that_only_opencv_knows_is_left_to_it() -> None:
-    assert compile_face_network(published(YUNET)) is None
+    with pytest.raises(ArchitectureUnknown, match="YuNet"):
+        load_detector(published(YUNET))
 
 
 def cut(content: bytes) -> bytes:
@@ -133,11 +134,11 @@ def test_a_damaged_file_is_told(tmp_path: Path, change: Callable[[bytes], bytes]
     path = tmp_path / known.file
     path.write_bytes(change((DATA / "weights" / known.file).read_bytes()))
     with pytest.raises(WeightsDamaged):
-        compile_face_network(Installed(MOBILENET, path, known))
+        load_detector(Installed(MOBILENET, path, known))
 
 
 @needs_data
 def test_the_file_of_another_backbone_is_damaged() -> None:
     wrong = Installed(RESNET50, published(MOBILENET).path, by_name(RESNET50))
     with pytest.raises(WeightsDamaged, match=wrong.path.name):
-        compile_face_network(wrong)
+        load_detector(wrong)
