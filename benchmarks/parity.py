@@ -123,7 +123,7 @@ def _by_the_reference(case: Case, folder: Path) -> tuple[reference.Picture, int]
 
 
 def _by_us(case: Case, networks: Networks) -> Enhanced:
-    finder, restorer, parser = (
+    detector, restorer, parser = (
         Path(file).stem
         for file in (
             seeded_weights.MOBILENET_FILE,
@@ -133,7 +133,7 @@ def _by_us(case: Case, networks: Networks) -> Enhanced:
     )
     upscaler = RESAMPLE_ONLY if case.background is None else Path(case.background).stem
     plan = make_plan(
-        case.photo.size, Request(scale=case.scale), Choice(upscaler, finder, restorer, parser),
+        case.photo.size, Request(scale=case.scale), Choice(upscaler, detector, restorer, parser),
         networks.facts(), tile_px=reference.TILE_PX, overlap_px=reference.TILE_PAD_PX,
     )  # fmt: skip
     return enhanced(case.photo, plan, networks)

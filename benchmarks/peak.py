@@ -11,8 +11,8 @@ import openvino
 import torch
 from openvino import opset13 as opset
 
-from photoenhance_ui.networks.on_openvino.compiled import compiled
-from photoenhance_ui.networks.on_openvino.graphs import Layers, QuantizedConvolution
+from photoenhance_ui.networks.on_openvino.compilation import compile_graph
+from photoenhance_ui.networks.on_openvino.layers import Layers, QuantizedConvolution
 
 FORMS = ("exact", "bfloat16", "8 bits")
 MATRIX_SIDE = 2048
@@ -42,7 +42,7 @@ def convolutions_gops(form: str) -> float:
     answer = given.output(0)
     for _ in range(CONVOLUTIONS):
         answer = layers.convolution("wide", answer)
-    request = compiled(openvino.Model([answer], [given]), fast=form != "exact")
+    request = compile_graph(openvino.Model([answer], [given]), fast=form != "exact")
     picture = np.ones((1, CHANNELS, SIDE_PX, SIDE_PX), np.float32)
     seconds = min(repeat(partial(request.infer, picture), number=1, repeat=TRIES))
     return round(2 * CONVOLUTIONS * kernel.size * SIDE_PX**2 / seconds / 1e9, 1)

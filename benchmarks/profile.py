@@ -27,10 +27,10 @@ from benchmarks.peak import FORMS, convolutions_gops
 from benchmarks.speed import FACE_PHOTOS, SCALE, our_ways
 from photoenhance_ui.catalogue import Role
 from photoenhance_ui.codec import Limits, Provenance, read_photo, write_photo
+from photoenhance_ui.contracts import Work
 from photoenhance_ui.difference import faithfulness_db
 from photoenhance_ui.engine.photo_steps import plan_for
 from photoenhance_ui.enhancer import blend
-from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.plan import choose_networks
 from photoenhance_ui.request import Precision, Request

@@ -27,13 +27,13 @@ from skimage import data
 from skimage.metrics import structural_similarity
 
 from photoenhance_ui.catalogue import by_name
+from photoenhance_ui.contracts import DetectedFace
 from photoenhance_ui.difference import psnr_db
 from photoenhance_ui.engine.photo_steps import plan_for
 from photoenhance_ui.enhancer import blend
 from photoenhance_ui.geometry import Region, Size
 from photoenhance_ui.networks.devices import find_device
-from photoenhance_ui.networks.interfaces import FoundFace
-from photoenhance_ui.networks.on_torch.finders import load_finder
+from photoenhance_ui.networks.on_torch.detectors import load_detector
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.on_torch.upscalers import load_upscaler
 from photoenhance_ui.networks.resident import Networks
@@ -199,13 +199,13 @@ def found_faces(photos: Mapping[str, Picture], folder: Path) -> Faces:
     if not path.is_file():
         return {}
     found = Installed(path.stem, path, by_name(path.stem))
-    find = load_finder(found, Placement(torch.device("cpu")))
+    find = load_detector(found, Placement(torch.device("cpu")))
     with torch.inference_mode():
         return {name: [_region(face, photo) for face in find([photo])[0]]
                 for name, photo in photos.items()}  # fmt: skip
 
 
-def _region(face: FoundFace, photo: Picture) -> Region:
+def _region(face: DetectedFace, photo: Picture) -> Region:
     left, top, right, bottom = (round(float(side)) for side in face.box)
     height, width = photo.shape[:2]
     return Region(left, top, right - left, bottom - top).grown(SCALE, Size(width, height))

@@ -23,7 +23,7 @@ from benchmarks.seeded_weights import (
     X2PLUS_FILE,
     X4PLUS_FILE,
 )
-from photoenhance_ui.networks.interfaces import FoundFace
+from photoenhance_ui.contracts import DetectedFace
 from photoenhance_ui.networks.on_torch.basicsr_repair import repair
 
 repair()
@@ -59,7 +59,7 @@ def srvgg_network() -> nn.Module:
 class InjectedFaces:
     """Stands where the reference has its detector, and tells it of faces that are given."""
 
-    def __init__(self, faces: Sequence[FoundFace]) -> None:
+    def __init__(self, faces: Sequence[DetectedFace]) -> None:
         rows = [[*f.box, f.score, *f.landmarks.reshape(-1)] for f in faces]
         self._rows = np.array(rows, np.float32).reshape(len(rows), 15)
 

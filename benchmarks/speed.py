@@ -43,10 +43,15 @@ from photoenhance_ui.engine.memory import give_back_freed
 from photoenhance_ui.engine.photo_steps import plan_for
 from photoenhance_ui.enhancer import blend
 from photoenhance_ui.events import Rendered, Started
-from photoenhance_ui.networks.on_openvino.backend import compile_upscaler
-from photoenhance_ui.networks.on_openvino.compiled import CompiledUpscaler, has_bfloat16
-from photoenhance_ui.networks.on_openvino.proofs import Proof, Proofs, crops
-from photoenhance_ui.networks.on_openvino.quantization import largest_weight, quantized
+from photoenhance_ui.networks.calibration_pictures import crops
+from photoenhance_ui.networks.loader import CALIBRATIONS_FOLDER
+from photoenhance_ui.networks.on_openvino.calibration import Calibration
+from photoenhance_ui.networks.on_openvino.calibration_store import CalibrationStore
+from photoenhance_ui.networks.on_openvino.compilation import has_bfloat16
+from photoenhance_ui.networks.on_openvino.compiled_networks import CompiledUpscaler
+from photoenhance_ui.networks.on_openvino.loading import load_upscaler
+from photoenhance_ui.networks.on_openvino.quantization import quantized
+from photoenhance_ui.networks.on_openvino.whole_sums import largest_weight
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Photo
 from photoenhance_ui.plan import FACE_OPERATIONS, choose_networks
@@ -125,7 +130,7 @@ class Case:
 
 def our_ways(settings: Settings) -> dict[str, tuple[Networks, Request]]:
     """All but the reference; ``settings`` are those of ``settings_of``, with x2plus."""
-    bfloat16 = Proof("bfloat16" if has_bfloat16() else None, 0.0, 0.0)
+    bfloat16 = Calibration("bfloat16" if has_bfloat16() else None, 0.0, 0.0)
     networks = _networks(settings, bfloat16)
     apart = replace(settings, cache_dir=settings.cache_dir / "assumed")
     exact = Request(scale=SCALE, upscaler=X2PLUS, precision=Precision.EXACT, face_strength=1.0)
@@ -357,30 +362,30 @@ def _large_cases(ways: Mapping[str, Way]) -> Iterator[Case]:
     return (measured_large(megapixels, ways) for megapixels in LARGE_MEGAPIXELS)
 
 
-def _networks(settings: Settings, of_x2plus: Proof) -> Networks:
-    """The resident networks, x2plus with a proof that its random weights cannot give."""
+def _networks(settings: Settings, of_x2plus: Calibration) -> Networks:
+    """The resident networks, x2plus with a calibration that its random weights cannot give."""
     found = installed(settings)
-    Proofs(settings.cache_dir / "proofs").assume(_x2plus(settings), 0.0, of_x2plus)
+    CalibrationStore(settings.cache_dir / CALIBRATIONS_FOLDER).assume(
+        _x2plus(settings), 0.0, of_x2plus
+    )
     return Networks(found, settings)
 
 
 def _x2plus(settings: Settings) -> CompiledUpscaler:
-    x2plus = compile_upscaler(installed(settings)[X2PLUS], None)
-    assert x2plus is not None
-    return x2plus
+    return load_upscaler(installed(settings)[X2PLUS], None)
 
 
-def _in_8_bits(settings: Settings) -> Proof:
+def _in_8_bits(settings: Settings) -> Calibration:
     """Every convolution of x2plus, fitted to few pieces: for its cost, not for its looks."""
     made = quantized(_x2plus(settings).exact_graph(0.0), crops(2, 1, 32), largest_weight())
-    return Proof("8 bits", 0.0, 0.0, made)
+    return Calibration("8 bits", 0.0, 0.0, made)
 
 
 def _forms(settings: Settings) -> list[dict[str, Any]]:
-    """What the proofs say that were used, without the convolutions."""
+    """What the calibrations say that were used, without their convolutions."""
     return [
-        {"form": proof.form, "mean_db": proof.mean_db, "worst_db": proof.worst_db}
-        for proof in Proofs(settings.cache_dir / "proofs").kept()
+        {"form": each.form, "mean_db": each.mean_db, "worst_db": each.worst_db}
+        for each in CalibrationStore(settings.cache_dir / CALIBRATIONS_FOLDER).stored()
     ]
 
 

@@ -13,7 +13,7 @@ class Role(StrEnum):
     """What a network does in the pipeline."""
 
     UPSCALER = "upscaler"
-    FINDER = "finder"
+    DETECTOR = "detector"
     RESTORER = "restorer"
     PARSER = "parser"
 
@@ -138,19 +138,19 @@ CATALOGUE: tuple[WeightFile, ...] = (
     WeightFile(
         "detection_Resnet50_Final.pth", f"{_FACEXLIB}/v0.1.0/detection_Resnet50_Final.pth",
         109497761, "6d1de9c2944f2ccddca5f5e010ea5ae64a39845a86311af6fdf30841b0a5a16d",
-        "MIT", Role.FINDER, Architecture.RETINAFACE_RESNET50, "Finds faces, most surely",
+        "MIT", Role.DETECTOR, Architecture.RETINAFACE_RESNET50, "Finds faces, most surely",
     ),
     WeightFile(
         "detection_mobilenet0.25_Final.pth",
         f"{_FACEXLIB}/v0.1.0/detection_mobilenet0.25_Final.pth",
         1789735, "2979b33ffafda5d74b6948cd7a5b9a7a62f62b949cef24e95fd15d2883a65220",
-        "MIT", Role.FINDER, Architecture.RETINAFACE_MOBILENET, "Finds faces, quickly",
+        "MIT", Role.DETECTOR, Architecture.RETINAFACE_MOBILENET, "Finds faces, quickly",
     ),
     WeightFile(
         "face_detection_yunet_2023mar.onnx",
         f"{_OPENCV_ZOO}/face_detection_yunet/face_detection_yunet_2023mar.onnx",
         232589, "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
-        "MIT", Role.FINDER, Architecture.YUNET, "Finds faces, from the smallest file",
+        "MIT", Role.DETECTOR, Architecture.YUNET, "Finds faces, from the smallest file",
     ),
     WeightFile(
         "parsing_parsenet.pth", f"{_FACEXLIB}/v0.2.2/parsing_parsenet.pth", 85331193,
@@ -166,7 +166,7 @@ CATALOGUE: tuple[WeightFile, ...] = (
     ),
 )  # fmt: skip
 
-FINDERS = (
+DETECTORS = (
     "detection_Resnet50_Final",
     "detection_mobilenet0.25_Final",
     "face_detection_yunet_2023mar",

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from photoenhance_ui.catalogue import Role
+from photoenhance_ui.contracts import DetectedFace, Work
 from photoenhance_ui.events import Event, FacesFound, Progress, Stage
 from photoenhance_ui.faces import (
     Mask,
@@ -25,7 +26,6 @@ from photoenhance_ui.faces import (
     soft_mask,
 )
 from photoenhance_ui.geometry import Region, Size, Tile
-from photoenhance_ui.networks.interfaces import FoundFace, Work
 from photoenhance_ui.photo import Photo, Pixels, in_8_bits
 from photoenhance_ui.plan import Plan
 
@@ -75,12 +75,12 @@ def blend(
 
 def _found_faces(
     photo: Photo, plan: Plan
-) -> Generator[Work | Event, Any, list[tuple[FoundFace, Matrix]]]:
+) -> Generator[Work | Event, Any, list[tuple[DetectedFace, Matrix]]]:
     """The faces to restore, each with its alignment."""
-    if plan.finder is None:
+    if plan.detector is None:
         return []
     yield Progress(Stage.FINDING_FACES)
-    (faces,) = yield Work(Role.FINDER, plan.finder, [in_8_bits(photo.pixels)])
+    (faces,) = yield Work(Role.DETECTOR, plan.detector, [in_8_bits(photo.pixels)])
     candidates = chosen(faces, plan.faces, photo.size)
     usable = [(face, m) for face in candidates if (m := alignment(face)) is not None]
     yield FacesFound(len(usable))
@@ -88,7 +88,7 @@ def _found_faces(
 
 
 def _restored_faces(
-    photo: Photo, plan: Plan, found: list[tuple[FoundFace, Matrix]], total: int
+    photo: Photo, plan: Plan, found: list[tuple[DetectedFace, Matrix]], total: int
 ) -> Generator[Work | Event, Any, tuple[RestoredFace, ...]]:
     restored: list[RestoredFace] = []
     for done in range(0, len(found), plan.faces_at_once):

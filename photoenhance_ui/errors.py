@@ -19,6 +19,7 @@ The tree::
     ├── WeightsError             a network's file cannot be used
     │   ├── NetworkMissing           network_missing
     │   ├── TorchMissing             torch_missing
+    │   ├── ArchitectureUnknown      architecture_unknown
     │   ├── WeightsDamaged           weights_damaged
     │   ├── WeightsUntrusted         weights_untrusted
     │   └── DownloadFailed           download_failed
@@ -144,6 +145,12 @@ class TorchMissing(WeightsError):
     """Only torch can compute the network, and it is not installed."""
 
     code = "torch_missing"
+
+
+class ArchitectureUnknown(WeightsError):
+    """Nothing here builds networks of the file's architecture."""
+
+    code = "architecture_unknown"
 
 
 class WeightsDamaged(WeightsError):

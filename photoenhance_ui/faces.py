@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from photoenhance_ui.contracts import FACE_PX, DetectedFace
 from photoenhance_ui.geometry import Region, Size
-from photoenhance_ui.networks.interfaces import FACE_PX, FoundFace
 from photoenhance_ui.photo import Pixels, white_of
 from photoenhance_ui.request import Faces
 
@@ -47,13 +47,13 @@ class RestoredFace:
     ``mask`` is (512, 512) 0..1, or None where no parser is installed.
     """
 
-    found: FoundFace
+    detected: DetectedFace
     matrix: Matrix
     restored: Pixels
     mask: Mask | None
 
 
-def chosen(faces: Sequence[FoundFace], which: Faces, size: Size) -> list[FoundFace]:
+def chosen(faces: Sequence[DetectedFace], which: Faces, size: Size) -> list[DetectedFace]:
     """The faces to restore: large enough, and all of them or the largest one in the picture."""
     usable = [face for face in faces if _eye_distance(face) >= MIN_EYE_DISTANCE_PX]
     if which is Faces.NONE or not usable:
@@ -63,18 +63,18 @@ def chosen(faces: Sequence[FoundFace], which: Faces, size: Size) -> list[FoundFa
     return usable
 
 
-def _eye_distance(face: FoundFace) -> float:
+def _eye_distance(face: DetectedFace) -> float:
     left, right = face.landmarks[:2]
     return float(np.hypot(*(left - right)))
 
 
-def _area_inside(face: FoundFace, size: Size) -> float:
+def _area_inside(face: DetectedFace, size: Size) -> float:
     left, right = np.clip(face.box[[0, 2]], 0, size.width)
     top, bottom = np.clip(face.box[[1, 3]], 0, size.height)
     return float((right - left) * (bottom - top))
 
 
-def alignment(face: FoundFace) -> Matrix | None:
+def alignment(face: DetectedFace) -> Matrix | None:
     """The similarity that takes the landmarks to the template; None where there is none."""
     matrix, _ = cv2.estimateAffinePartial2D(
         face.landmarks.astype(np.float64), TEMPLATE, method=cv2.LMEDS

@@ -42,23 +42,23 @@ class EngineFacts:
     """"cpu", "cuda" or "mps"."""
     device_name: str
     upscalers: Mapping[str, UpscalerFacts]
-    finder: str | None = None
+    detector: str | None = None
     restorer: str | None = None
     parser: str | None = None
     default_precision: str = Precision.EXACT.value
     """What a request's ``auto`` means."""
     tile_px: int | None = None
-    """Side of a tile where the settings fix it; None: by network and device."""
+    """The side of a tile where the settings fix it; None: it depends on network and device."""
     max_output_pixels: int = 256_000_000
     weights_warnings: Mapping[str, str] = field(default_factory=dict)
-    """Network name -> a sentence that every report which used it must carry."""
+    """A sentence for each network that every report which used it must carry."""
     refused: Mapping[str, PhotoEnhanceError] = field(default_factory=dict)
-    """Name of a file that does not load -> why."""
+    """Why a file does not load, by its name."""
     tiles_at_once: int = 1
     """Equally large tiles that the device computes in one batch."""
     faces_at_once: int = 1
     looking: bool = False
-    """The files are still being looked through: of networks only some are told yet."""
+    """Whether files are still being looked through, so that only some networks are known yet."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Choice:
     """
 
     upscaler: str
-    finder: str | None
+    detector: str | None
     restorer: str | None
     parser: str | None
 
@@ -83,16 +83,19 @@ class Plan:
     scale: float
     """What the person gets: the asked scale, lowered where the result would be too large."""
     upscaler: str | None
-    """None: the background is only resampled."""
+    """The network that enlarges; None: the background is only resampled."""
     companion: str | None
     """The other end of the upscaler's denoising, where it has one."""
     network_scale: int
     denoise: float
-    """1 where there is no companion: so one that arrives while tiles are computed changes none."""
+    """The strength of denoising; 1 where there is no companion.
+
+    So a companion that arrives while tiles are computed changes none of them.
+    """
     tiles: tuple[Tile, ...]
     faces: Faces
-    """Faces.NONE where no face network is to run."""
-    finder: str | None
+    """Which faces are restored; NONE where no face network is to run."""
+    detector: str | None
     restorer: str | None
     parser: str | None
     face_strength: float
@@ -119,7 +122,7 @@ class Plan:
     @property
     def networks(self) -> tuple[str, ...]:
         """Names of the networks that will run."""
-        names = (self.upscaler, self.companion, self.finder, self.restorer, self.parser)
+        names = (self.upscaler, self.companion, self.detector, self.restorer, self.parser)
         return tuple(name for name in names if name is not None)
 
 
@@ -127,7 +130,7 @@ def choose_networks(upscaler: str, scale: float, facts: EngineFacts) -> Choice:
     """Settle what ``auto`` means. A name that is not installed stays, and fails its photos."""
     if upscaler == AUTO:
         upscaler = _best_upscaler(scale, facts)
-    return Choice(upscaler, facts.finder, facts.restorer, facts.parser)
+    return Choice(upscaler, facts.detector, facts.restorer, facts.parser)
 
 
 def _best_upscaler(scale: float, facts: EngineFacts) -> str:
@@ -175,7 +178,7 @@ def make_plan(
         denoise=1.0 if companion is None else request.denoise,
         tiles=_tiles(source, upscaler, facts, tile_px, overlap_px),
         faces=faces,
-        finder=choice.finder if with_faces else None,
+        detector=choice.detector if with_faces else None,
         restorer=choice.restorer if with_faces else None,
         parser=choice.parser if with_faces else None,
         face_strength=request.face_strength,
@@ -191,7 +194,7 @@ def operations(source: Size, choice: Choice, request: Request, facts: EngineFact
     """Multiply-adds that a photo will about need, for taking turns; faces are not known yet."""
     upscaler = facts.upscalers.get(choice.upscaler)
     background = 0.0 if upscaler is None else source.pixels * upscaler.operations_per_pixel
-    with_faces = request.faces is not Faces.NONE and choice.finder and choice.restorer
+    with_faces = request.faces is not Faces.NONE and choice.detector and choice.restorer
     return source.pixels + background + (FACE_OPERATIONS if with_faces else 0.0)
 
 
@@ -250,7 +253,7 @@ def _possible_faces(request: Request, choice: Choice, warnings: list[str]) -> Fa
         return Faces.NONE
     missing = [
         role
-        for role, name in (("finds", choice.finder), ("restores", choice.restorer))
+        for role, name in (("finds", choice.detector), ("restores", choice.restorer))
         if name is None
     ]
     if not missing:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from photoenhance_ui.catalogue import FINDERS
+from photoenhance_ui.catalogue import DETECTORS
 from photoenhance_ui.errors import InvalidSetting
 from photoenhance_ui.options import Option, option_field, options_of
 from photoenhance_ui.request import Precision
@@ -107,7 +107,7 @@ class Settings:
         False, "Load a file with a known name and unknown bytes; every report then warns of it."
     )
     face_detector: str = option_field(
-        "auto", "The network that finds faces.", choices=("auto", *FINDERS)
+        "auto", "The network that finds faces.", choices=("auto", *DETECTORS)
     )
     tile_px: str = option_field(
         "auto",

@@ -10,7 +10,14 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from photoenhance_ui.catalogue import CATALOGUE, Role, WeightFile, by_file, default_downloads
+from photoenhance_ui.catalogue import (
+    CATALOGUE,
+    Architecture,
+    Role,
+    WeightFile,
+    by_file,
+    default_downloads,
+)
 from photoenhance_ui.errors import WeightsDamaged, WeightsError, WeightsUntrusted
 from photoenhance_ui.request import AUTO, BUILTIN, RESAMPLE_ONLY
 from photoenhance_ui.settings import EMBEDDED_WEIGHTS_DIR, Settings
@@ -35,6 +42,11 @@ class Installed:
     def logged_file(self) -> str:
         """What the log calls the file."""
         return "own" if self.known is None else self.known.file
+
+    @property
+    def architecture(self) -> Architecture | None:
+        """The family of the network; None of the built-in file and a person's own: read in them."""
+        return None if self.known is None else self.known.architecture
 
     @property
     def role(self) -> Role:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from photoenhance_ui import enhancer
 from photoenhance_ui.batches.batch import Batch
 from photoenhance_ui.catalogue import Role
-from photoenhance_ui.networks.interfaces import FoundFace, Work
+from photoenhance_ui.contracts import DetectedFace, Work
 from photoenhance_ui.photo import Photo
 from photoenhance_ui.plan import Plan
 
@@ -23,7 +23,7 @@ class Runs(Protocol):
 
 
 def enhanced(
-    photo: Photo, plan: Plan, networks: Runs, faces: Sequence[FoundFace] | None = None
+    photo: Photo, plan: Plan, networks: Runs, faces: Sequence[DetectedFace] | None = None
 ) -> enhancer.Enhanced:
     """The networks' part; with ``faces``, these are found whatever the picture shows."""
     steps, answer = enhancer.enhance(photo, plan), None
@@ -34,7 +34,7 @@ def enhanced(
             return end.value
         answer = None
         if isinstance(step, Work):
-            is_given = step.role is Role.FINDER and faces is not None
+            is_given = step.role is Role.DETECTOR and faces is not None
             answer = [list(faces)] if is_given else networks.run(step, plan.precision)
 
 

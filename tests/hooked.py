@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from photoenhance_ui.networks.interfaces import Work
+from photoenhance_ui.contracts import Work
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.weights import Installed

@@ -19,8 +19,8 @@ TILE_PX = 32
 
 def works() -> Iterator[tuple[str, Any, str]]:
     """A name, the work, and the precision; of networks that may not be installed."""
-    from photoenhance_ui.catalogue import FINDERS, Role
-    from photoenhance_ui.networks.interfaces import FACE_PX, Work
+    from photoenhance_ui.catalogue import DETECTORS, Role
+    from photoenhance_ui.contracts import FACE_PX, Work
     from tests.conftest import skimage_photo
 
     photo = skimage_photo("astronaut")
@@ -33,8 +33,8 @@ def works() -> Iterator[tuple[str, Any, str]]:
         yield f"general {denoise} exact", work, "exact"
     yield "GFPGAN", Work(Role.RESTORER, "GFPGANv1.4", face), "exact"
     yield "ParseNet", Work(Role.PARSER, "parsing_parsenet", face), "exact"
-    for name in FINDERS:
-        yield name, Work(Role.FINDER, name, [photo]), "exact"
+    for name in DETECTORS:
+        yield name, Work(Role.DETECTOR, name, [photo]), "exact"
     yield "builtin fast", Work(Role.UPSCALER, "builtin", tile), "fast"
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from photoenhance_ui.catalogue import Role
-from photoenhance_ui.networks.interfaces import FoundFace, Work
+from photoenhance_ui.contracts import DetectedFace, Work
 from photoenhance_ui.plan import Choice, EngineFacts, UpscalerFacts, choose_networks
 from photoenhance_ui.request import BUILTIN
 from photoenhance_ui.weights import Installed
@@ -19,7 +19,7 @@ class StandInNetworks:
     """Takes the place of ``Networks``: upscalers repeat pixels, restored faces are inverted."""
 
     def __init__(
-        self, faces: Sequence[FoundFace] = (), *, tiles_at_once: int = 1, faces_at_once: int = 1
+        self, faces: Sequence[DetectedFace] = (), *, tiles_at_once: int = 1, faces_at_once: int = 1
     ) -> None:
         self.faces = faces
         self._at_once = (tiles_at_once, faces_at_once)
@@ -39,7 +39,7 @@ class StandInNetworks:
         return EngineFacts(
             "cpu", "",
             {BUILTIN: UpscalerFacts(2, None, 0.44e6), LARGE: UpscalerFacts(4, None, 17.9e6)},
-            "finder", "restorer", "parser",
+            "detector", "restorer", "parser",
             tiles_at_once=self._at_once[0], faces_at_once=self._at_once[1],
         )  # fmt: skip
 

@@ -8,7 +8,7 @@ import pytest
 
 from photoenhance_ui.catalogue import (
     CATALOGUE,
-    FINDERS,
+    DETECTORS,
     PARSERS,
     RESTORERS,
     Architecture,
@@ -22,7 +22,7 @@ from photoenhance_ui.request import AUTO, BUILTIN, PRESETS, RESAMPLE_ONLY
 from photoenhance_ui.settings import FLAGS
 
 SHARED_WEIGHTS = Path(__file__).resolve().parents[2] / "shared" / "data" / "weights"
-RANKINGS = ((FINDERS, Role.FINDER), (RESTORERS, Role.RESTORER), (PARSERS, Role.PARSER))
+RANKINGS = ((DETECTORS, Role.DETECTOR), (RESTORERS, Role.RESTORER), (PARSERS, Role.PARSER))
 
 every_file = pytest.mark.parametrize("file", CATALOGUE, ids=lambda file: file.name)
 
@@ -90,7 +90,7 @@ def test_other_modules_name_only_known_networks() -> None:
     named = {*CPU_UPSCALERS, *GPU_UPSCALERS, *presets} - {BUILTIN, RESAMPLE_ONLY}
     assert named <= {f.name for f in CATALOGUE if f.role is Role.UPSCALER and f.chosen_alone}
     (detector,) = (flag for flag in FLAGS if flag.name == "face_detector")
-    assert (AUTO, *FINDERS) == detector.choices
+    assert (AUTO, *DETECTORS) == detector.choices
 
 
 def test_an_unknown_name_is_a_key_error() -> None:

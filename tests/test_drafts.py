@@ -12,6 +12,7 @@ from PIL import Image
 
 from photoenhance_ui.batches.batch import Batch
 from photoenhance_ui.batches.storage import Workspace
+from photoenhance_ui.contracts import Work
 from photoenhance_ui.drafts import DRAFT_PX, draft_plan, draft_source, is_cheap
 from photoenhance_ui.engine.engine import open_engine
 from photoenhance_ui.engine.interface import Engine
@@ -26,7 +27,6 @@ from photoenhance_ui.events import (
     State,
 )
 from photoenhance_ui.geometry import Size
-from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.photo import Photo
 from photoenhance_ui.plan import EngineFacts, UpscalerFacts, choose_networks, make_plan
 from photoenhance_ui.request import BUILTIN, RESAMPLE_ONLY, Faces, Precision, Request
@@ -138,7 +138,7 @@ def test_it_is_made_when_the_faces_are_counted(engine: Engine, networks: StandIn
     order = kinds(events)
     assert order.index(DraftRendered) == order.index(FacesFound) + 1
     assert [name for name, _ in networks.work] == [
-        "finder", BUILTIN, "restorer", "parser", LARGE,
+        "detector", BUILTIN, "restorer", "parser", LARGE,
     ]  # fmt: skip
 
 

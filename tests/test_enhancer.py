@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from photoenhance_ui import weights
 from photoenhance_ui.catalogue import Role
+from photoenhance_ui.contracts import FACE_PX, DetectedFace, Work
 from photoenhance_ui.enhancer import (
     Enhanced,
     blend,
@@ -24,7 +25,6 @@ from photoenhance_ui.enhancer import (
 from photoenhance_ui.events import Event, FacesFound, Progress, Stage
 from photoenhance_ui.faces import TEMPLATE, pasted
 from photoenhance_ui.geometry import Size, even_tiles_of
-from photoenhance_ui.networks.interfaces import FACE_PX, FoundFace, Work
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Metadata, Photo, Pixels, white_of
 from photoenhance_ui.plan import Choice, EngineFacts, Plan, UpscalerFacts, make_plan
@@ -75,12 +75,12 @@ class StandIns:
     """Answers as networks would: each pixel repeated, faces as given and then inverted."""
 
     scale: int = 2
-    faces: Sequence[FoundFace] = ()
+    faces: Sequence[DetectedFace] = ()
     is_face: int = 255
 
     def __call__(self, work: Work) -> Any:
         match work.role:
-            case Role.FINDER:
+            case Role.DETECTOR:
                 return [list(self.faces)]
             case Role.RESTORER:
                 return white_of(work.inputs) - work.inputs
@@ -100,7 +100,7 @@ def plan_of(
 ) -> Plan:
     request = Request(faces=Faces.NONE, upscaler="upscaler") if request is None else request
     facts = EngineFacts("cpu", "", {"upscaler": UpscalerFacts(network_scale, "companion")})
-    choice = Choice(request.upscaler, "finder", "restorer", parser)
+    choice = Choice(request.upscaler, "detector", "restorer", parser)
     return make_plan(photo.size, request, choice, facts, tile_px=tile_px, overlap_px=overlap_px)
 
 
@@ -118,10 +118,10 @@ def gray_photo(dtype: type = np.uint8) -> Photo:
     return replace(photo, pixels=without_colour(photo.pixels), monochrome=True)
 
 
-def face_at(x: float, y: float, width: float = 30) -> FoundFace:
+def face_at(x: float, y: float, width: float = 30) -> DetectedFace:
     """A face whose aligned square lies at x, y and is ``width`` wide."""
     box = np.array([x, y, x + width, y + width], np.float32)
-    return FoundFace(box, (TEMPLATE * width / FACE_PX + (x, y)).astype(np.float32), 0.9)
+    return DetectedFace(box, (TEMPLATE * width / FACE_PX + (x, y)).astype(np.float32), 0.9)
 
 
 TWO = (face_at(2, 5), face_at(35, 15))
@@ -147,7 +147,7 @@ def test_each_step_comes_in_its_order() -> None:
     )  # fmt: skip
     assert said == [
         Progress(Stage.FINDING_FACES),
-        (Role.FINDER, "finder"),
+        (Role.DETECTOR, "detector"),
         FacesFound(2),
         Progress(Stage.RESTORING_FACES, 0, total),
         *restored,
@@ -163,8 +163,8 @@ def test_each_network_is_given_what_its_contract_says() -> None:
     plan = plan_of(photo, replace(WITH_FACES, denoise=0.3))
     run = driven(photo, plan, StandIns(faces=TWO))
     by_role = {role: [work for work in run.work if work.role is role] for role in Role}
-    (finder,) = by_role[Role.FINDER]
-    (seen,) = finder.inputs
+    (detector,) = by_role[Role.DETECTOR]
+    (seen,) = detector.inputs
     assert seen.dtype == np.uint8
     assert seen.shape == photo.pixels.shape
     for work in by_role[Role.RESTORER] + by_role[Role.PARSER]:
@@ -264,16 +264,16 @@ def test_only_the_faces_asked_for_are_restored(faces: Faces, restored: list[int]
     photo = photo_of()
     found = (face_at(2, 5, 25), face_at(30, 10, 38))
     run = driven(photo, plan_of(photo, replace(WITH_FACES, faces=faces)), StandIns(faces=found))
-    assert [face.found for face in run.enhanced.faces] == [found[n] for n in restored]
+    assert [face.detected for face in run.enhanced.faces] == [found[n] for n in restored]
 
 
 def test_a_face_that_cannot_be_aligned_is_not_counted() -> None:
     photo = photo_of()
-    broken = FoundFace(TWO[0].box, np.full((5, 2), np.nan, np.float32), 0.9)
+    broken = DetectedFace(TWO[0].box, np.full((5, 2), np.nan, np.float32), 0.9)
     small = face_at(40, 20, 10)
     run = driven(photo, plan_of(photo, WITH_FACES), StandIns(faces=(broken, small, TWO[1])))
     assert FacesFound(1) in run.steps
-    assert [face.found for face in run.enhanced.faces] == [TWO[1]]
+    assert [face.detected for face in run.enhanced.faces] == [TWO[1]]
     assert run.progress[-1].total == 1 + 6
 
 

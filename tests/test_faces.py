@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from photoenhance_ui.contracts import FACE_PX, DetectedFace
 from photoenhance_ui.faces import (
     BORDER_RGB,
     MASK_BORDER_PX,
@@ -28,7 +29,6 @@ from photoenhance_ui.faces import (
     way_back,
 )
 from photoenhance_ui.geometry import Size
-from photoenhance_ui.networks.interfaces import FACE_PX, FoundFace
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.request import Faces
 from tests.conftest import skimage_photo
@@ -57,13 +57,13 @@ def moved(points: Exact, matrix: Matrix) -> Exact:
 
 def face_with(
     landmarks: NDArray[np.floating], box: tuple[float, float, float, float] = (0, 0, 99, 99)
-) -> FoundFace:
-    return FoundFace(np.array(box, np.float32), landmarks.astype(np.float32), 0.9)
+) -> DetectedFace:
+    return DetectedFace(np.array(box, np.float32), landmarks.astype(np.float32), 0.9)
 
 
 def face_in_box(
     left: float, top: float, right: float, bottom: float, eyes: float = 20
-) -> FoundFace:
+) -> DetectedFace:
     landmarks = TEMPLATE * (eyes / np.hypot(*(TEMPLATE[0] - TEMPLATE[1])))
     return face_with(landmarks, (left, top, right, bottom))
 

@@ -16,10 +16,10 @@ for package in ("basicsr", "realesrgan", "gfpgan"):
 
 from benchmarks import reference, seeded_weights
 from benchmarks.parity import blend_border
+from photoenhance_ui.contracts import FACE_PX, DetectedFace
 from photoenhance_ui.difference import psnr_db
 from photoenhance_ui.enhancer import Enhanced, blend
 from photoenhance_ui.faces import TEMPLATE, region_of, way_back
-from photoenhance_ui.networks.interfaces import FACE_PX, FoundFace
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Photo, Pixels
 from photoenhance_ui.plan import Choice, Plan, make_plan
@@ -53,7 +53,7 @@ def networks(folder: Path) -> Iterator[Networks]:
     yield Networks(installed(settings), settings)
 
 
-def face_at(x: float, y: float, width: float, angle: float) -> FoundFace:
+def face_at(x: float, y: float, width: float, angle: float) -> DetectedFace:
     """A face whose aligned square lies at x, y, ``width`` wide, turned by ``angle`` degrees."""
     turned = cv2.getRotationMatrix2D((FACE_PX / 2, FACE_PX / 2), angle, width / FACE_PX)
     turned[:, 2] += np.array([x, y]) + width / 2 - FACE_PX / 2
@@ -61,7 +61,7 @@ def face_at(x: float, y: float, width: float, angle: float) -> FoundFace:
     # A detector's points are never exactly the template's.
     points += np.array([[0.4, -0.3], [0.1, 0.5], [-0.6, 0.2], [0.3, 0.3], [-0.2, -0.4]], np.float32)
     box = np.array([x, y, x + width, y + width], np.float32)
-    return FoundFace(box, points, 0.99)
+    return DetectedFace(box, points, 0.99)
 
 
 ONE = (face_at(150, 20, 80, 8),)
@@ -88,7 +88,7 @@ def both(folder: Path, networks: Networks) -> Callable[..., Pair]:
     """Enhance the crop both ways, with the same weights, tiles, faces and noise."""
 
     def enhance(
-        faces: Sequence[FoundFace], scale: float, file: str | None, denoise: float = 1.0
+        faces: Sequence[DetectedFace], scale: float, file: str | None, denoise: float = 1.0
     ) -> Pair:
         photo = crop()
         upsampler = None if file is None else reference.background(folder, file, denoise)

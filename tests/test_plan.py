@@ -33,7 +33,7 @@ FACTS = EngineFacts(
     device="cuda",
     device_name="a GPU",
     upscalers=UPSCALERS,
-    finder="finder",
+    detector="detector",
     restorer="restorer",
     parser="parser",
     default_precision="exact",
@@ -103,7 +103,7 @@ def test_what_auto_takes(device: str, installed: list[str], scale: float, chosen
 def test_a_named_upscaler_is_taken_as_it_is() -> None:
     for name in (*UPSCALERS, RESAMPLE_ONLY, "not-there"):
         choice = choose_networks(name, 2, FACTS)
-        assert choice == Choice(name, "finder", "restorer", "parser")
+        assert choice == Choice(name, "detector", "restorer", "parser")
 
 
 def test_a_named_upscaler_that_is_not_there_fails_with_those_that_are() -> None:
@@ -123,11 +123,11 @@ def test_a_choice_outlives_the_arrival_of_better_networks() -> None:
 
 
 def test_the_networks_are_those_that_will_run() -> None:
-    assert plan_of(Request()).networks == (X2, "finder", "restorer", "parser")
+    assert plan_of(Request()).networks == (X2, "detector", "restorer", "parser")
     assert plan_of(Request(upscaler=GENERAL, faces=Faces.NONE)).networks == (GENERAL, WDN)
     assert plan_of(Request(upscaler=RESAMPLE_ONLY, faces=Faces.NONE)).networks == ()
     without_parser = replace(FACTS, parser=None)
-    assert plan_of(Request(), without_parser).networks == (X2, "finder", "restorer")
+    assert plan_of(Request(), without_parser).networks == (X2, "detector", "restorer")
 
 
 def test_no_strength_means_no_face_networks() -> None:
@@ -137,11 +137,11 @@ def test_no_strength_means_no_face_networks() -> None:
     assert plan.warnings == ()
 
 
-@pytest.mark.parametrize("missing", ["finder", "restorer"])
+@pytest.mark.parametrize("missing", ["detector", "restorer"])
 def test_faces_without_face_networks_are_a_warning(missing: str) -> None:
     plan = plan_of(Request(), replace(FACTS, **{missing: None}))
     assert plan.faces is Faces.NONE
-    assert (plan.finder, plan.restorer, plan.parser) == (None, None, None)
+    assert (plan.detector, plan.restorer, plan.parser) == (None, None, None)
     assert len(plan.warnings) == 1
     assert missing[:-2] in plan.warnings[0]  # "finds", "restores"
     assert plan_of(Request(faces=Faces.NONE), replace(FACTS, **{missing: None})).warnings == ()

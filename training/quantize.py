@@ -10,32 +10,24 @@ had 46.9).
 import argparse
 from pathlib import Path
 
-from photoenhance_ui.networks.on_openvino.backend import compile_upscaler, quantized_beside
-from photoenhance_ui.networks.on_openvino.proofs import (
-    fitted,
-    openvino_version,
-    prove_upscaler,
-    told_of,
-)
-from photoenhance_ui.networks.on_openvino.quantization import (
-    LARGEST_IN_PAIRS,
-    KeptQuantized,
-    write_quantized,
-)
+from photoenhance_ui.networks.on_openvino.calibration import calibrate_upscaler, fitted
+from photoenhance_ui.networks.on_openvino.calibration_store import metadata_of, openvino_version
+from photoenhance_ui.networks.on_openvino.loading import load_upscaler, quantized_beside
+from photoenhance_ui.networks.on_openvino.quantized_files import QuantizedFile, write_quantized
+from photoenhance_ui.networks.on_openvino.whole_sums import MAX_WEIGHT_IN_PAIRS
 from photoenhance_ui.request import BUILTIN
 from photoenhance_ui.weights import BUILTIN_FILE, Installed
 
 
 def quantize(weights: Path) -> Path:
     """Write the convolutions of ``weights`` in 8 bits beside them; gives the file."""
-    upscaler = compile_upscaler(Installed(BUILTIN, weights), None)
-    assert upscaler is not None
-    told = {"fingerprint": upscaler.fingerprint, "openvino": openvino_version()}
-    convolutions, target = fitted(upscaler, 0.0, LARGEST_IN_PAIRS), quantized_beside(weights)
+    upscaler = load_upscaler(Installed(BUILTIN, weights), None)
+    metadata = {"fingerprint": upscaler.fingerprint, "openvino": openvino_version()}
+    convolutions, target = fitted(upscaler, 0.0, MAX_WEIGHT_IN_PAIRS), quantized_beside(weights)
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_quantized(target, KeptQuantized(convolutions, told))
-    proof = prove_upscaler(upscaler, 0.0)  # with what was just written
-    write_quantized(target, KeptQuantized(convolutions, {**told, **told_of(proof)}))
+    write_quantized(target, QuantizedFile(convolutions, metadata))
+    calibration = calibrate_upscaler(upscaler, 0.0)  # with what was just written
+    write_quantized(target, QuantizedFile(convolutions, {**metadata, **metadata_of(calibration)}))
     return target
 
 

@@ -18,10 +18,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from photoenhance_ui.contracts import DetectedFace
 from photoenhance_ui.enhancer import Enhanced
 from photoenhance_ui.faces import RestoredFace
 from photoenhance_ui.geometry import Region, Size
-from photoenhance_ui.networks.interfaces import FoundFace
 from photoenhance_ui.photo import Photo, Pixels
 
 log = logging.getLogger(__name__)
@@ -119,9 +119,9 @@ def _as_arrays(enhanced: Enhanced) -> dict[str, NDArray[np.generic]]:
     arrays: dict[str, NDArray[np.generic]] = {
         "scale": np.array(enhanced.scale, np.float64),
         "size": np.array([size.width, size.height]),
-        "boxes": np.array([face.found.box for face in faces], np.float32).reshape(-1, 4),
-        "landmarks": np.array([face.found.landmarks for face in faces], np.float32),
-        "scores": np.array([face.found.score for face in faces], np.float64),
+        "boxes": np.array([face.detected.box for face in faces], np.float32).reshape(-1, 4),
+        "landmarks": np.array([face.detected.landmarks for face in faces], np.float32),
+        "scores": np.array([face.detected.score for face in faces], np.float64),
         "matrices": np.array([face.matrix for face in faces], np.float64),
         "restored": np.array([face.restored for face in faces], enhanced.background.dtype),
     }
@@ -136,7 +136,7 @@ def _faces(arrays: "np.lib.npyio.NpzFile") -> tuple[RestoredFace, ...]:
     masks = arrays["masks"] if "masks" in arrays else [None] * len(matrices)
     found = zip(arrays["boxes"], arrays["landmarks"], arrays["scores"], strict=True)
     return tuple(
-        RestoredFace(FoundFace(box, landmarks, float(score)), matrix, pixels, mask)
+        RestoredFace(DetectedFace(box, landmarks, float(score)), matrix, pixels, mask)
         for (box, landmarks, score), matrix, pixels, mask in zip(
             found, matrices, restored, masks, strict=True
         )

@@ -14,9 +14,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from photoenhance_ui.catalogue import Role, logged_name
+from photoenhance_ui.contracts import Work
 from photoenhance_ui.engine.memory import BatchSizes
 from photoenhance_ui.errors import MemoryExhausted
-from photoenhance_ui.networks.interfaces import Work
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class PendingWork:
     @property
     def is_shared(self) -> bool:
         """Whether its pictures may be computed in one batch with those of others."""
-        return self.work.role is not Role.FINDER
+        return self.work.role is not Role.DETECTOR
 
     @property
     def pictures(self) -> int:

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from photoenhance_ui import enhancer
 from photoenhance_ui.catalogue import Role, logged_name
+from photoenhance_ui.contracts import Work
 from photoenhance_ui.drafts import draft_plan, is_cheap
 from photoenhance_ui.engine.batching import PendingWork
 from photoenhance_ui.engine.interface import EngineEvent, Unblended
@@ -31,7 +32,6 @@ from photoenhance_ui.events import (
     failed_by,
 )
 from photoenhance_ui.geometry import Size
-from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Photo
 from photoenhance_ui.plan import Choice, EngineFacts, Plan, make_plan, wants_fast
@@ -132,7 +132,7 @@ class PhotoSteps:
             if drafts and isinstance(event, FacesFound):
                 yield from self._drafts.steps(job, plan, event.count)
 
-        if drafts and plan.finder is None:
+        if drafts and plan.detector is None:
             yield from self._drafts.steps(job, plan, faces=0)
         enhanced = yield from _driven(job.photo, plan, job.cancelled.is_set, told)
         if enhanced is None:

@@ -158,7 +158,7 @@ def _needed(choice: Choice, request: Request) -> Choice:
     """The networks of the choice that the request has work for."""
     if has_face_work(request):
         return choice
-    return replace(choice, finder=None, restorer=None, parser=None)
+    return replace(choice, detector=None, restorer=None, parser=None)
 
 
 def _lower_priority() -> None:

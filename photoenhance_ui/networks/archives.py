@@ -111,7 +111,7 @@ class Archive:
             raise NotReadable("the archive's directory is damaged")
 
     def _note_entry(self, directory: bytes, position: int) -> int:
-        """Note one member; where the next entry is."""
+        """Note one member, and give where the next entry is."""
         name_at = position + _ENTRY.size
         if name_at > len(directory):
             raise NotReadable("the archive's directory is damaged")
@@ -149,7 +149,7 @@ class Archive:
         return content
 
     def folder(self) -> str:
-        """The one in which everything lies. Raises NotReadable."""
+        """The name of the folder in which everything lies. Raises NotReadable."""
         folders = [name.split(b"/")[0] for name in self.members if name.endswith(b"/data.pkl")]
         try:
             (folder,) = folders

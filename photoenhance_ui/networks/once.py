@@ -9,7 +9,10 @@ Value = TypeVar("Value")
 
 
 class Once(Generic[Key, Value]):
-    """Thread-safe. What fails to be made is tried again by the next who asks."""
+    """Values by key, each made once. Thread-safe.
+
+    What fails to be made is tried again by the next who asks.
+    """
 
     def __init__(self) -> None:
         self._made: dict[Key, Value] = {}
@@ -29,7 +32,7 @@ class Once(Generic[Key, Value]):
         return key in self._made
 
     def values(self) -> list[Value]:
-        """All that are made by now."""
+        """All values that are made by now."""
         return list(self._made.values())
 
     def put(self, key: Key, value: Value) -> None:

@@ -5,8 +5,9 @@ are known here; every other one (``INST``, ``OBJ``, ``NEWOBJ``, ``EXT1`` and so 
 name in the pickle is looked up in a table that the caller gives, and stands for what that says.
 
 Whoever made the pickle may mean harm. So what can be asked of time and memory is bounded: opcodes
-and bytes by constants, depth and shared parts by looking at the finished values once, numbers by 64
-bits, and tables have no keys that could be chosen so that looking one up takes long.
+and bytes by constants, numbers by 64 bits, and tables have no keys that could be chosen so that
+looking one up takes long. How deep values lie and how often parts of them occur is bounded in
+``trees``, which looks at the finished values once.
 """
 
 import struct
@@ -16,9 +17,6 @@ from typing import Any, NoReturn
 
 MAX_PICKLE_BYTES = 16 << 20  # a network of 700 tensors has 80 kB
 MAX_OPCODES = 500_000  # and 25 000 of these
-MAX_DEPTH = 50
-MAX_EXPANDED = 1 << 24  # VALUE_COST for each value, 1 for each character of text
-VALUE_COST = 16
 MAX_NUMBERED_KEYS = 4096  # in one mapping; numbers can be chosen so that they collide, text cannot
 MAX_KEY_CHARACTERS = 1000  # equal texts that are not the same are compared one by one
 MAX_TOLD_CHARACTERS = 60  # of what a file says, in what is said of it
@@ -45,7 +43,7 @@ class Names:
 
 
 def refuse_persistent(_: Any) -> NoReturn:
-    """For pickles that refer to nothing outside themselves."""
+    """Refuse a persistent id, in pickles that may refer to nothing outside themselves."""
     raise NotReadable("a pickle refers to something outside it")
 
 
@@ -56,7 +54,7 @@ def unpickled(data: bytes, names: Names = PLAIN, start: int = 0) -> tuple[Any, i
     """The value of the pickle that begins at ``start``, and where the pickle ends.
 
     The value may contain itself or the same part many times over, and whatever ``names`` made;
-    see ``check_tree``. Raises NotReadable.
+    see ``trees``. Raises NotReadable.
     """
     machine = _Machine(data, names, start)
     return machine.run(), machine.position
@@ -127,7 +125,10 @@ class _Machine:
         return tuple(reversed([self.pop() for _ in range(count)]))
 
     def remember(self, index: int) -> None:
-        """Picklers count the memo from 0 on, so that a larger index is made up."""
+        """Put what lies on top into the memo.
+
+        Picklers count the memo from 0 on, so that a larger index is made up.
+        """
         if not self.stack or index > len(self._memo):
             raise NotReadable("a pickle remembers what is not there")
         self._memo[index : index + 1] = self.stack[-1:]
@@ -157,7 +158,7 @@ class _Machine:
         self.stack.append(self.names.persistent(self.pop()))
 
     def ignore_state(self) -> None:
-        """An OrderedDict has attributes, such as the ``_metadata`` of a network's."""
+        """Drop an OrderedDict's attributes, such as the ``_metadata`` of a network's."""
         if type(self.pop()) is not dict:
             raise NotReadable("a pickle sets the state of an object")
         self.top(dict)
@@ -221,7 +222,7 @@ def _recall(layout: str) -> _Step:
 
 
 def _text(layout: str) -> _Step:
-    """Text after its length in bytes."""
+    """A step that reads text after its length in bytes."""
     packed = struct.Struct(layout)
     return lambda m: m.stack.append(decoded(m.take(_unpacked(m, packed))))
 
@@ -283,58 +284,3 @@ _STEPS: Mapping[bytes, _Step] = {
     b"b": _Machine.ignore_state,  # BUILD
     b"Q": _Machine.refer,  # BINPERSID
 }
-
-
-def check_tree(value: Any, leaf: type) -> None:
-    """Raise NotReadable unless a value can be walked, compared and printed in bounded time.
-
-    It has to be made of mappings, lists, tuples, texts, numbers, truths, None and ``leaf``, must
-    not contain itself, and what it contains several times counts several times.
-    """
-    if _Tree(leaf).cost_and_height(value, 0)[0] > MAX_EXPANDED:
-        raise NotReadable("the same parts occur too many times")
-
-
-class _Tree:
-    """Looks at each part of a value once, however often it occurs."""
-
-    def __init__(self, leaf: type) -> None:
-        self._leaves = (leaf, str, int, float, bool, type(None))
-        self._seen: dict[int, tuple[int, int] | None] = {}  # None while it is looked at
-
-    def cost_and_height(self, value: Any, depth: int) -> tuple[int, int]:
-        if type(value) not in (dict, list, tuple):
-            return self._leaf_cost(value), 0
-        if id(value) not in self._seen:
-            self._seen[id(value)] = None
-            self._seen[id(value)] = self._look_inside(value, depth + 1)
-        seen = self._seen[id(value)]
-        if seen is None:
-            raise NotReadable("a value contains itself")
-        _check_depth(depth + seen[1])
-        return seen
-
-    def _look_inside(self, value: Any, depth: int) -> tuple[int, int]:
-        _check_depth(depth)
-        cost, height = VALUE_COST, 0
-        for part in _parts(value):
-            part_cost, part_height = self.cost_and_height(part, depth)
-            cost, height = cost + part_cost, max(height, part_height)
-        return cost, height + 1
-
-    def _leaf_cost(self, value: Any) -> int:
-        if type(value) not in self._leaves:
-            raise NotReadable("it holds a value that no weights need")
-        if type(value) is int and not -(2**63) <= value < 2**64:
-            raise NotReadable("a number has more than 64 bits")
-        return VALUE_COST + (len(value) if type(value) is str else 0)
-
-
-def _parts(value: Any) -> list[Any]:
-    """What a mapping, list or tuple holds, with the keys of a mapping."""
-    return [*value, *value.values()] if type(value) is dict else [*value]
-
-
-def _check_depth(depth: int) -> None:
-    if depth > MAX_DEPTH:
-        raise NotReadable("values lie too deep in one another")

@@ -5,8 +5,7 @@ Both forms are read that ``torch.save`` writes (``torch/serialization.py``, ``_s
 ``<name>/data.pkl`` is the pickle of what was saved, ``<name>/data/<key>`` the bytes of each
 storage. Before, it was a row of pickles: a magic number, the version of the protocol, facts of the
 machine, what was saved, and the keys of the storages; then, in the order of the keys, each storage
-as its number of elements and its bytes. In either pickle a tensor is a call of
-``torch._utils._rebuild_tensor_v2`` with its storage, offset, shape and strides.
+as its number of elements and its bytes. What a tensor is in either pickle: ``stored_tensors``.
 
 A file is trusted with nothing. The pickle becomes plain values (see ``pickles``); a tensor claims
 at most the numbers that its storage has, a storage at most the bytes that the file has, and
@@ -16,12 +15,10 @@ archives of 4 GiB and more, tensors that repeat numbers (as ``Tensor.expand`` do
 are complex, quantized or of 8-bit floats, and whatever else no weights need.
 """
 
-import math
 import stat
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,94 +26,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photoenhance_ui.networks.archives import LOCAL_MARK, Archive, Extent, OpenFile
-from photoenhance_ui.networks.pickles import (
-    MAX_PICKLE_BYTES,
-    Function,
-    Names,
-    NotReadable,
-    check_tree,
-    unpickled,
+from photoenhance_ui.networks.pickles import MAX_PICKLE_BYTES, Names, NotReadable, unpickled
+from photoenhance_ui.networks.stored_tensors import (
+    KNOWN_NAMES,
+    Storage,
+    Storages,
+    StoredTensor,
 )
-
-__all__ = ["NotReadable", "Pth", "Storage", "StoredTensor", "open_pth", "read_pth"]
+from photoenhance_ui.networks.trees import check_tree
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_PROTOCOL = 1001
 MAX_SHARING = 4  # tied weights lie in a file once
 ARRAY_BYTES = 100  # of an array without numbers; what says in a file where they are takes more
-MAX_DIMENSIONS = 32  # as NumPy 1 allows
-MAX_EMPTY = 2**40  # the product of an empty tensor's other sides; NumPy allows 2**63 bytes
-MAX_STORAGE_KEY_CHARACTERS = 64
-
-STORED_TYPES: Mapping[str, tuple[str, str]] = {
-    "DoubleStorage": ("float64", "<f8"),
-    "FloatStorage": ("float32", "<f4"),
-    "HalfStorage": ("float16", "<f2"),
-    "BFloat16Storage": ("bfloat16", "<u2"),
-    "LongStorage": ("int64", "<i8"),
-    "IntStorage": ("int32", "<i4"),
-    "ShortStorage": ("int16", "<i2"),
-    "CharStorage": ("int8", "i1"),
-    "ByteStorage": ("uint8", "u1"),
-    "BoolStorage": ("bool", "u1"),
-}
-"""torch's classes: what their numbers are, and what NumPy reads them as."""
-
-
-@dataclass(frozen=True, slots=True)
-class Storage:
-    """Numbers of one type that lie in a row in the file."""
-
-    key: str
-    dtype: str
-    """As torch calls it: ``float16``, ``bfloat16``, ``bool`` and so on."""
-    stored: np.dtype[Any]
-    """How NumPy reads the bytes."""
-    length: int
-
-
-@dataclass(frozen=True, slots=True)
-class StoredTensor:
-    """Where in the file a tensor's numbers are. Offset and strides count numbers, not bytes."""
-
-    storage: Storage
-    offset: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-
-    @property
-    def dtype(self) -> str:
-        """The type of its numbers, as torch calls it."""
-        return self.storage.dtype
-
-    @property
-    def size(self) -> int:
-        """How many numbers it has."""
-        return math.prod(self.shape)
-
-    @property
-    def span(self) -> int:
-        """How many numbers of the storage lie between its first and its last, with both."""
-        if not self.size:
-            return 0
-        sides = zip(self.shape, self.strides, strict=True)
-        return 1 + sum((side - 1) * stride for side, stride in sides)
-
-    @property
-    def stored_bytes(self) -> int:
-        """How many bytes have to be read or made for its numbers."""
-        return max(self.size, self.span) * self.storage.stored.itemsize
-
-    @property
-    def is_contiguous(self) -> bool:
-        """Whether its numbers lie in a row, those along its last side beside each other."""
-        step = 1
-        for side, stride in reversed([*zip(self.shape, self.strides, strict=True)]):
-            if side != 1 and stride != step:
-                return False
-            step *= side
-        return True
-
 
 Locate = Callable[[Storage], Extent]
 
@@ -181,111 +103,13 @@ def _opened(file: OpenFile) -> Pth:
     return _opened_legacy(file)
 
 
-# What stands for the few names and storages that a pickle may refer to.
-
-_UNKNOWN_ARGUMENTS = "a tensor or mapping is made of something unknown"
-
-
-@dataclass(frozen=True)
-class _StorageClass:
-    dtype: str
-    stored: np.dtype[Any]
-
-
-def _ordered_dict(arguments: tuple[Any, ...]) -> dict[Any, Any]:
-    if arguments:
-        raise NotReadable(_UNKNOWN_ARGUMENTS)
-    return {}
-
-
-def _size(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-    match arguments:
-        case (tuple(sides),):
-            return sides
-    raise NotReadable(_UNKNOWN_ARGUMENTS)
-
-
-def _parameter(arguments: tuple[Any, ...]) -> StoredTensor:
-    match arguments:
-        case (StoredTensor() as tensor, bool(), dict()):
-            return tensor
-    raise NotReadable(_UNKNOWN_ARGUMENTS)
-
-
-def _tensor(arguments: tuple[Any, ...]) -> StoredTensor:
-    """From storage, offset, shape, strides, whether it needs a gradient, and its hooks.
-
-    A seventh argument tells that the numbers are to be negated or conjugated, which none of these
-    types' are.
-    """
-    match arguments:
-        case (Storage() as storage, int(offset), tuple(shape), tuple(strides), bool(), dict()):
-            return _checked_tensor(storage, offset, shape, strides)
-    raise NotReadable(_UNKNOWN_ARGUMENTS)
-
-
-def _checked_tensor(
-    storage: Storage, offset: int, shape: tuple[Any, ...], strides: tuple[Any, ...]
-) -> StoredTensor:
-    if not len(shape) == len(strides) <= MAX_DIMENSIONS:
-        raise NotReadable("a tensor has too many sides, or other strides than sides")
-    if not all(type(n) is int and 0 <= n < 2**63 for n in (offset, *shape, *strides)):
-        raise NotReadable("a tensor's offset, shape or strides are no numbers of 64 bits")
-    tensor = StoredTensor(storage, offset, shape, strides)
-    end = offset + tensor.span if tensor.size else 0  # torch lets an empty one begin anywhere
-    if max(tensor.size, end) > storage.length:
-        raise NotReadable("a tensor claims more numbers than its storage has")
-    if math.prod(max(side, 1) for side in shape) > max(storage.length, MAX_EMPTY):
-        raise NotReadable("an empty tensor has sides that are too long")
-    return tensor
-
-
-_KNOWN: Mapping[tuple[str, str], Any] = {
-    ("collections", "OrderedDict"): Function(_ordered_dict),
-    ("torch", "Size"): Function(_size),
-    ("torch._utils", "_rebuild_tensor_v2"): Function(_tensor),
-    ("torch._utils", "_rebuild_parameter"): Function(_parameter),
-} | {
-    ("torch", name): _StorageClass(dtype, np.dtype(stored))
-    for name, (dtype, stored) in STORED_TYPES.items()
-}
-
-
-class _Storages:
-    """The storages that a pickle refers to."""
-
-    def __init__(self) -> None:
-        self.by_key: dict[str, Storage] = {}
-
-    def storage(self, reference: Any) -> Storage:
-        """From ``"storage"``, its class, its key, its device and its number of elements.
-
-        The legacy form adds None, or which part of the storage is meant.
-        """
-        match reference:
-            case ("storage", _StorageClass() as kind, str(key), str(), int(length), *view):
-                if view not in ([], [None]):
-                    raise NotReadable("a storage is a view of another")
-                return self._noted(Storage(key, kind.dtype, kind.stored, length))
-        raise NotReadable("a pickle refers to something other than a storage")
-
-    def _noted(self, storage: Storage) -> Storage:
-        """The same for each reference, as what torch would make of two is hard to tell."""
-        if len(storage.key) > MAX_STORAGE_KEY_CHARACTERS or not 0 <= storage.length < 2**63:
-            raise NotReadable("a storage has an impossible key or length")
-        noted = self.by_key.setdefault(storage.key, storage)
-        if noted != storage:
-            raise NotReadable("a storage is of two lengths or types")
-        return noted
-
-
 def _opened_archive(file: OpenFile) -> Pth:
-    archive, storages = Archive(file), _Storages()
+    archive, storages = Archive(file), Storages()
     folder = archive.folder()
     order = f"{folder}/byteorder"  # since torch 2.1
     if order.encode() in archive.members and archive.read(order) != b"little":
         raise NotReadable("its numbers are those of a big-endian machine")
-    tree, _ = unpickled(archive.read(f"{folder}/data.pkl"), Names(_KNOWN, storages.storage))
+    tree, _ = unpickled(archive.read(f"{folder}/data.pkl"), Names(KNOWN_NAMES, storages.storage))
     check_tree(tree, StoredTensor)
     return Pth(file, tree, lambda storage: archive.extent(f"{folder}/data/{storage.key}"))
 
@@ -296,9 +120,9 @@ _COUNT = struct.Struct("<q")
 
 
 def _opened_legacy(file: OpenFile) -> Pth:
-    head, storages = file.read(0, min(file.size, MAX_PICKLE_BYTES)), _Storages()
+    head, storages = file.read(0, min(file.size, MAX_PICKLE_BYTES)), Storages()
     position = _legacy_start(head)
-    tree, position = unpickled(head, Names(_KNOWN, storages.storage), position)
+    tree, position = unpickled(head, Names(KNOWN_NAMES, storages.storage), position)
     check_tree(tree, StoredTensor)
     keys, position = unpickled(head, start=position)
     extents = _legacy_extents(file, _keyed(keys, storages.by_key), position)

@@ -14,14 +14,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from photoenhance_ui.networks.interfaces import FoundFace
+from photoenhance_ui.contracts import DetectedFace
 from photoenhance_ui.networks.shrinking import shrunk
 
 SCORE_THRESHOLD = 0.97  # of GFPGAN's reference code
 OVERLAP_THRESHOLD = 0.4  # of facexlib: boxes that share more are the same face
 BGR_MEANS = (104.0, 117.0, 123.0)  # what the networks were trained to see subtracted, 0..255
 PLACE_VARIANCE, SIZE_VARIANCE = np.float32(0.1), np.float32(0.2)
-"""By which places and sizes were divided in training."""
+"""What places and sizes were divided by in training."""
 STRIDES_AND_SIDES = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))  # anchors, in pixels
 MAX_PIXELS = 4_000_000  # larger pictures are searched at this size: it bounds memory and time
 
@@ -37,10 +37,10 @@ class Answers(NamedTuple):
     landmarks: Floats
     """(A, 10) offsets of five x, y."""
     scores: Floats
-    """(A,) 0..1."""
+    """(A,) how surely each is a face, 0..1."""
 
 
-def find_faces(network: Callable[[Picture], Answers], picture: Picture) -> list[FoundFace]:
+def find_faces(network: Callable[[Picture], Answers], picture: Picture) -> list[DetectedFace]:
     """The faces in a (H, W, 3) RGB picture, best score first.
 
     ``network`` is given it as it is, or smaller where it has more than MAX_PIXELS.
@@ -50,7 +50,7 @@ def find_faces(network: Callable[[Picture], Answers], picture: Picture) -> list[
     return faces_of(network(small), small.shape[0], small.shape[1], factor)
 
 
-def faces_of(answers: Answers, height: int, width: int, factor: float = 1.0) -> list[FoundFace]:
+def faces_of(answers: Answers, height: int, width: int, factor: float = 1.0) -> list[DetectedFace]:
     """Sure faces, each once, best score first.
 
     ``height`` and ``width`` are those of the picture that was looked at, in pixels, and boxes and
@@ -62,7 +62,7 @@ def faces_of(answers: Answers, height: int, width: int, factor: float = 1.0) -> 
     boxes = decoded_boxes(answers.boxes[sure], anchors) * np.tile(size, 2) / np.float32(factor)
     landmarks = decoded_landmarks(answers.landmarks[sure], anchors) * size / np.float32(factor)
     return [
-        FoundFace(boxes[index], landmarks[index], float(scores[index]))
+        DetectedFace(boxes[index], landmarks[index], float(scores[index]))
         for index in distinct(boxes, scores, OVERLAP_THRESHOLD)
     ]
 

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from photoenhance_ui.errors import WeightsDamaged
-from photoenhance_ui.networks.pth import NotReadable, StoredTensor, open_pth
+from photoenhance_ui.networks.pickles import NotReadable
+from photoenhance_ui.networks.pth import open_pth
+from photoenhance_ui.networks.stored_tensors import StoredTensor
 
 Arrays = dict[str, NDArray[Any]]
 """A state dict: names as torch has them, numbers as 32-bit floats, counts whole."""
@@ -25,7 +27,7 @@ SAFETENSORS_TYPES: Mapping[str, Any] = {
     "F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.uint16, "I64": np.int64,
     "I32": np.int32, "I16": np.int16, "I8": np.int8, "U8": np.uint8, "BOOL": np.bool_,
 }  # fmt: skip
-"""The types of the format that weights are kept in; NumPy has no BF16, of which bits are read."""
+"""The format's types that weights are kept in; NumPy has no BF16, whose bits are read instead."""
 
 
 def load_arrays(path: Path) -> Arrays:

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from photoenhance_ui.catalogue import Role
+from photoenhance_ui.contracts import FACE_PX, Work
 from photoenhance_ui.errors import PhotoEnhanceError, WeightsError
-from photoenhance_ui.networks.interfaces import FACE_PX, Work
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.networks.state_dicts import damaged
 from photoenhance_ui.request import Precision
@@ -27,13 +27,13 @@ from photoenhance_ui.weights import look_at
 
 TRIAL_S = 300.0
 TRIAL_BYTES = 3 << 30
-"""Of memory, for the libraries and a tiny picture; torch alone takes a third of it."""
+"""Memory for the libraries and a tiny picture; torch alone takes a third of it."""
 BYTES_OF_FILE = 12
-"""Times the file: half precision as floats, once read, once built, once compiled."""
+"""Memory for each byte of the file: half precision as floats, read, built and compiled."""
 TRIAL_PX = 32
 LESS_URGENT = 10
 UNKNOWN = "unknown"
-"""The code of a file that is none of a network by its name."""
+"""The code of a file whose name is not that of a network's file."""
 
 
 def problem_of(file: Path, settings: Settings) -> tuple[str, str] | None:
@@ -51,7 +51,7 @@ def problem_of(file: Path, settings: Settings) -> tuple[str, str] | None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """In the process of its own: print what is wrong with the file."""
+    """Print what is wrong with the file; this runs in the process of its own."""
     file, trusted = Path(arguments[0]), arguments[1] == str(True)
     _be_modest(TRIAL_BYTES + BYTES_OF_FILE * file.stat().st_size)
     try:
@@ -94,7 +94,7 @@ def _pictures(role: Role) -> Any:
     """What a network of that role takes: nothing but noise."""
     side = FACE_PX if role in (Role.RESTORER, Role.PARSER) else TRIAL_PX
     noise = np.random.default_rng(1).integers(0, 256, (1, side, side, 3), np.uint8)
-    return list(noise) if role is Role.FINDER else noise
+    return list(noise) if role is Role.DETECTOR else noise
 
 
 if __name__ == "__main__":

@@ -5,14 +5,17 @@ architectures is computed like the published ones.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from photoenhance_ui.catalogue import Architecture
+from photoenhance_ui.networks.architectures import entry_of
 from photoenhance_ui.networks.shapes import FEATURES, Shapes, rrdb_shapes, srvgg_shapes
 from photoenhance_ui.networks.state_dicts import damaged, floats_of, load_arrays
 from photoenhance_ui.weights import Installed
@@ -37,8 +40,8 @@ OTHER_NAMES = (
 """What RRDBNet's layers are called in files that do not call them as Real-ESRGAN does."""
 
 
-MOST_SCALE, MOST_FEATURES = 16, 256
-"""Of a person's own SRVGGNetCompact; published ones have 8 and 64 at most.
+MAX_OWN_SCALE, MAX_OWN_FEATURES = 16, 256
+"""Bounds of a person's own SRVGGNetCompact; published ones have 8 and 64 at most.
 
 A few megabytes of weights can make thousands of channels at the photo's full size.
 """
@@ -46,56 +49,76 @@ A few megabytes of weights can make thousands of channels at the photo's full si
 
 @dataclass(frozen=True, eq=False)
 class UpscalerWeights:
-    """Of one network, or of two between which ``denoise`` chooses."""
+    """The weights of one network, or of two between which ``denoise`` chooses."""
 
     architecture: Architecture
-    """RRDB or SRVGG."""
     scale: int
     ends: tuple[Weights, ...]
 
     @property
     def multiple(self) -> int:
-        """What the sides of a picture must be divisible by: a x2 RRDBNet folds 2x2 pixels."""
-        return 2 if self.architecture is Architecture.RRDB and self.scale == 2 else 1
+        """What the sides of a picture must be divisible by."""
+        return KINDS[self.architecture].multiple(self.scale)
+
+
+class Kind(NamedTuple):
+    """How files of one architecture of upscalers are told from others."""
+
+    shapes: Callable[[int, int], Shapes]
+    """What a file must hold, for its number of blocks and its scale."""
+    scale_of: Callable[[Weights], int | None]
+    """The scale of a file's weights; None where they are those of another architecture."""
+    multiple: Callable[[int], int]
+    """What the sides of a picture must be divisible by at a scale."""
 
 
 def read_upscaler(found: Installed, companion: Installed | None) -> UpscalerWeights | None:
     """The weights of an installed file, with those of its companion where it has one.
 
-    None for a person's own file of another architecture. Raises WeightsDamaged where a file
-    cannot be read, and where a known one holds another network than its name says.
+    None for a person's own file of another architecture. Raises ArchitectureUnknown where a known
+    file is of another one, and WeightsDamaged where a file cannot be read, or a known one holds
+    another network than its name says.
     """
-    first = floats_of(load_arrays(found.path))
     if found.known is None:
-        own = _with_usual_names(first)
+        own = _with_usual_names(floats_of(load_arrays(found.path)))
         kind = _kind_of(own)
-        if kind is not None and (kind[1] > MOST_SCALE or _outputs(own, "body.0") > MOST_FEATURES):
+        if kind is not None and (_outgrows(own, kind[1])):
             raise damaged(found.path, "it takes more computing than networks of its kind")
         return None if kind is None else UpscalerWeights(*kind, (own,))
     expected, scale = _shapes_of(found), found.known.scale
     assert scale is not None
-    ends = [_checked(first, expected, found.path)]
+    ends = [_checked(floats_of(load_arrays(found.path)), expected, found.path)]
     if companion is not None:
         ends.append(_checked(floats_of(load_arrays(companion.path)), expected, companion.path))
     return UpscalerWeights(found.known.architecture, scale, tuple(ends))
 
 
+def _outgrows(weights: Weights, scale: int) -> bool:
+    return scale > MAX_OWN_SCALE or _outputs(weights, "body.0") > MAX_OWN_FEATURES
+
+
 def _kind_of(weights: Weights) -> tuple[Architecture, int] | None:
-    """The architecture and its scale; None where the weights are those of another one."""
+    """The architecture and its scale; None where the weights are those of no kind here."""
+    for architecture, kind in KINDS.items():
+        if (scale := kind.scale_of(weights)) is not None:
+            return architecture, scale
+    return None
+
+
+def _rrdb_scale(weights: Weights) -> int | None:
     shapes = _shapes(weights)
-    if "conv_first.weight" in shapes:
-        blocks = sum(bool(re.fullmatch(r"body\.\d+\.rdb1\.conv1\.weight", name)) for name in shapes)
-        for scale in (2, 4):
-            if shapes == rrdb_shapes(blocks, scale):
-                return Architecture.RRDB, scale
-        return None
+    blocks = sum(bool(re.fullmatch(r"body\.\d+\.rdb1\.conv1\.weight", name)) for name in shapes)
+    return next((scale for scale in (2, 4) if shapes == rrdb_shapes(blocks, scale)), None)
+
+
+def _srvgg_scale(weights: Weights) -> int | None:
+    shapes = _shapes(weights)
     convolutions = sum(len(shape) == 4 for shape in shapes.values())
     features = _outputs(weights, "body.0")
     scale = round((_outputs(weights, f"body.{2 * (convolutions - 1)}") / 3) ** 0.5)
     if min(convolutions - 1, features, scale) < 1:
         return None
-    is_srvgg = shapes == srvgg_shapes(features, convolutions - 2, scale)
-    return (Architecture.SRVGG, scale) if is_srvgg else None
+    return scale if shapes == srvgg_shapes(features, convolutions - 2, scale) else None
 
 
 def _outputs(weights: Weights, convolution: str) -> int:
@@ -106,12 +129,11 @@ def _outputs(weights: Weights, convolution: str) -> int:
 
 def _shapes_of(found: Installed) -> Shapes:
     """What a known file must hold."""
+    kind = entry_of(KINDS, found.architecture)
     assert found.known is not None
     scale, blocks = found.known.scale, found.known.blocks
     assert scale is not None and blocks is not None
-    if found.known.architecture is Architecture.RRDB:
-        return rrdb_shapes(blocks, scale)
-    return srvgg_shapes(FEATURES, blocks, scale)
+    return kind.shapes(blocks, scale)
 
 
 def _checked(weights: Weights, expected: Shapes, path: Path) -> Weights:
@@ -134,3 +156,11 @@ def _usual_name(name: str) -> str:
         if count:
             return renamed
     return name
+
+
+KINDS: Mapping[Architecture, Kind] = {
+    # A x2 RRDBNet folds 2x2 pixels into channels.
+    Architecture.RRDB: Kind(rrdb_shapes, _rrdb_scale, lambda scale: 2 if scale == 2 else 1),
+    Architecture.SRVGG: Kind(partial(srvgg_shapes, FEATURES), _srvgg_scale, lambda _: 1),
+}
+"""The architectures of upscalers whose files are known by their weights alone."""

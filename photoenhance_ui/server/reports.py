@@ -26,7 +26,7 @@ def status_report(
         "precision": facts.default_precision,
         "networks": {
             "upscalers": sorted(facts.upscalers),
-            "finder": facts.finder,
+            "detector": facts.detector,
             "restorer": facts.restorer,
             "parser": facts.parser,
         },

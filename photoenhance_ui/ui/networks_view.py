@@ -28,7 +28,7 @@ def banner_html(
     waiting = sum(state.phase is DownloadPhase.WAITING for state in downloads)
     if waiting:
         lines.append(f"<span>{escape(say.counted('networks.waiting', waiting))}</span>")
-    if not facts.looking and (facts.finder is None or facts.restorer is None):
+    if not facts.looking and (facts.detector is None or facts.restorer is None):
         lines.append(f'<span class="pe-absent">{escape(say("networks.no_faces"))}</span>')
     count = queue.working + queue.waiting
     if count:
@@ -43,8 +43,8 @@ def _in_use(facts: EngineFacts, say: Texts) -> str:
     if upscaler == RESAMPLE_ONLY:
         return f'<span class="pe-absent">{escape(say("networks.no_upscaler"))}</span>'
     names = [upscaler]
-    if facts.finder is not None and facts.restorer is not None:
-        names += [name for name in (facts.finder, facts.restorer, facts.parser) if name]
+    if facts.detector is not None and facts.restorer is not None:
+        names += [name for name in (facts.detector, facts.restorer, facts.parser) if name]
     device = say("networks.device", device=facts.device_name)
     joined = ", ".join(_name_html(name, say) for name in names)
     return f"<span>{escape(say('networks.label'))}: {joined} {escape(device)}</span>"

@@ -213,7 +213,7 @@ _ENGLISH: Mapping[str, str] = MappingProxyType(
         "networks.not_allowed": "Only whoever runs this server can add networks.",
         "networks.offline": "The server runs offline, so nothing can be downloaded.",
         "role.upscaler": "Enlarging",
-        "role.finder": "Finding faces",
+        "role.detector": "Finding faces",
         "role.restorer": "Restoring faces",
         "role.parser": "Blending faces",
         # Failing
@@ -407,7 +407,7 @@ _CHINESE: Mapping[str, str] = MappingProxyType(
         "networks.not_allowed": "只有运行这台服务器的人才能添加网络。",
         "networks.offline": "服务器处于离线模式，无法下载。",
         "role.upscaler": "放大",
-        "role.finder": "寻找人脸",
+        "role.detector": "寻找人脸",
         "role.restorer": "修复人脸",
         "role.parser": "融合人脸",
         "not_files": "photos 必须是已上传文件的列表，每个都是带有 path 和 "
@@ -435,6 +435,7 @@ _CHINESE_REASONS: Mapping[str, str] = MappingProxyType(
         "invalid_setting": "有一个设置的值不可用。",
         "network_missing": "所选的网络没有安装。",
         "torch_missing": "所选的网络需要 torch，而它没有安装。请用 requirements.txt 安装。",
+        "architecture_unknown": "这里不能运行这种结构的网络。",
         "weights_damaged": "网络文件已损坏。",
         "weights_untrusted": "网络文件与公布的不同，未被采用。",
         "download_failed": "网络文件未能下载。",

@@ -19,9 +19,9 @@ from photoenhance_ui.batches.current import CurrentBatches
 from photoenhance_ui.batches.face_layers import FaceLayers
 from photoenhance_ui.batches.journal import INTERRUPTED, LOST, Journals
 from photoenhance_ui.batches.storage import BatchFolder, Workspace
+from photoenhance_ui.contracts import Work
 from photoenhance_ui.engine.interface import Engine
 from photoenhance_ui.events import State
-from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.request import Request
 from photoenhance_ui.settings import Settings
 from tests.conftest import PhotoMaker

@@ -18,7 +18,7 @@ from tests.file_server import serving as serving_file
 from tests.hooked import HookedNetworks
 from tests.served import Served, serving_on, written
 
-REAL_FINDER = PROJECT_DIR.parent / "shared/data/weights/face_detection_yunet_2023mar.onnx"
+REAL_DETECTOR = PROJECT_DIR.parent / "shared/data/weights/face_detection_yunet_2023mar.onnx"
 
 
 def test_the_panel_tells_what_there_is(page: Page) -> None:
@@ -69,13 +69,13 @@ def test_what_is_no_network_is_refused_and_leaves_nothing(
 def test_a_network_is_downloaded_and_put_to_use(
     browser: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    if not REAL_FINDER.is_file():
+    if not REAL_DETECTOR.is_file():
         pytest.skip("needs a real network file")
     with (
-        serving_file(REAL_FINDER.read_bytes()) as published,
+        serving_file(REAL_DETECTOR.read_bytes()) as published,
         pytest.MonkeyPatch.context() as patch,
     ):
-        here = replace(by_name(REAL_FINDER.stem), url=published.url)
+        here = replace(by_name(REAL_DETECTOR.stem), url=published.url)
         patch.setattr(page_module, "CATALOGUE", (here,))
         patch.setattr(service_module.weights, "files_to_fetch", lambda *_: ())
         folder = tmp_path_factory.mktemp("fetching")
@@ -84,10 +84,10 @@ def test_a_network_is_downloaded_and_put_to_use(
             opened(browser, running.url, DESKTOP) as page,
         ):
             page.locator("#pe-networks button").first.click()
-            page.get_by_role("button", name=f"Download {REAL_FINDER.stem}").click()
-            line = page.locator("#pe-networks tr", has_text=REAL_FINDER.stem)
+            page.get_by_role("button", name=f"Download {REAL_DETECTOR.stem}").click()
+            line = page.locator("#pe-networks tr", has_text=REAL_DETECTOR.stem)
             expect(line).to_contain_text("Installed")
-            assert (folder / "weights" / REAL_FINDER.name).exists()
+            assert (folder / "weights" / REAL_DETECTOR.name).exists()
 
 
 def test_only_who_sits_at_the_machine_manages_its_networks() -> None:

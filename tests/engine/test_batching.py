@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from photoenhance_ui.catalogue import Role
+from photoenhance_ui.contracts import Work
 from photoenhance_ui.engine.batching import (
     MAX_PREFETCHED,
     Answer,
@@ -24,7 +25,6 @@ from photoenhance_ui.engine.memory import BatchSizes
 from photoenhance_ui.engine.photo_queue import PhotoQueue
 from photoenhance_ui.engine.scheduler import FairQueue
 from photoenhance_ui.errors import MemoryExhausted, NetworkFailed
-from photoenhance_ui.networks.interfaces import Work
 
 LEFT_OUT = 10_000
 """Pictures are numbers; a network adds this."""
@@ -157,9 +157,11 @@ def some_jobs(draw: st.DrawFn) -> list[Job]:
         works = []
         for _ in range(draw(st.integers(0, 4))):
             pictures = [next(numbers) for _ in range(draw(st.integers(1, 4)))]
-            role = draw(st.sampled_from([Role.FINDER, Role.UPSCALER, Role.UPSCALER, Role.RESTORER]))
+            role = draw(
+                st.sampled_from([Role.DETECTOR, Role.UPSCALER, Role.UPSCALER, Role.RESTORER])
+            )
             work = tiles(pictures, draw(st.integers(1, 2)), role.value)
-            if role is Role.FINDER:
+            if role is Role.DETECTOR:
                 work = replace(work, inputs=[pictures[0]])
             works.append(replace(work, role=role))
         owner = draw(st.sampled_from("abc"))
@@ -194,7 +196,7 @@ def test_a_batch_holds_no_more_than_allowed_and_only_a_few_are_prefetched(
     house = House(jobs, tiles, faces)
     house.broken = broken_of(jobs, data)
     house.work()
-    most = {Role.UPSCALER: tiles, Role.RESTORER: faces, Role.FINDER: 1}
+    most = {Role.UPSCALER: tiles, Role.RESTORER: faces, Role.DETECTOR: 1}
     assert all(len(work.inputs) <= most[work.role] for work in house.runs)
     assert max(house.prefetched, default=0) <= MAX_PREFETCHED
 
@@ -229,7 +231,7 @@ def test_the_current_photo_is_in_every_batch_and_not_delayed_by_a_failure(
     while house.turn():
         current = house.jobs[house.carried[-1]]
         runs, house.runs = house.runs, []
-        shared = [work for work in runs if work.role is not Role.FINDER]
+        shared = [work for work in runs if work.role is not Role.DETECTOR]
         without = [w for w in shared if not set(np.ravel(w.inputs).tolist()) & current.pictures]
         if not house.broken:
             assert not without

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from photoenhance_ui.catalogue import Role
+from photoenhance_ui.contracts import Work
 from photoenhance_ui.engine.engine import open_engine
 from photoenhance_ui.engine.interface import Engine
 from photoenhance_ui.errors import NetworkFailed
@@ -23,7 +24,6 @@ from photoenhance_ui.events import (
     Stage,
     Started,
 )
-from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.photo import Photo, white_of
 from photoenhance_ui.plan import Choice, choose_networks
 from photoenhance_ui.request import Faces, Precision, Request
@@ -442,7 +442,8 @@ def test_pictures_of_several_owners_are_computed_together_and_are_the_same_as_al
         expected = alone(photos[owner], WITH_FACE, settings)
         assert np.array_equal(pixels_of(job.last()), expected)
     assert stand_ins.batches == [
-        ("finder", 1), ("finder", 1), ("finder", 1), ("restorer", 3), ("parser", 3), (LARGE, 3),
+        ("detector", 1), ("detector", 1), ("detector", 1), ("restorer", 3), ("parser", 3),
+        (LARGE, 3),
     ]  # fmt: skip
 
 

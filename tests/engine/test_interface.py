@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from photoenhance_ui import events
+from photoenhance_ui.contracts import DetectedFace
 from photoenhance_ui.engine.interface import EngineEvent, QueueLength, Unblended
 from photoenhance_ui.enhancer import Enhanced
 from photoenhance_ui.errors import PhotoEnhanceError, WeightsDamaged
 from photoenhance_ui.events import Stage
 from photoenhance_ui.faces import RestoredFace
 from photoenhance_ui.geometry import Size
-from photoenhance_ui.networks.interfaces import FoundFace
 from photoenhance_ui.photo import Metadata, Photo
 from photoenhance_ui.plan import Choice, EngineFacts, UpscalerFacts
 from photoenhance_ui.request import Request
@@ -49,14 +49,14 @@ EVENTS: tuple[Any, ...] = (
 VALUES: tuple[Any, ...] = (
     PHOTO,
     Request(),
-    Choice("builtin", "finder", "restorer", None),
+    Choice("builtin", "detector", "restorer", None),
     EngineFacts("cpu", "CPU", {"builtin": UpscalerFacts(2)}, refused={"mine": DAMAGED}),
     QueueLength(1, 2),
     Inventory({"builtin": Installed("builtin", BUILTIN_FILE)}, {"mine": DAMAGED}),
     PARTS,
     PARTS.faces[0],
     replace(PARTS.faces[0], mask=None),
-    PARTS.faces[0].found,
+    PARTS.faces[0].detected,
 )
 
 
@@ -89,7 +89,7 @@ def test_what_crosses_pickles(value: Any) -> None:
 
 def test_every_type_that_crosses_is_among_them() -> None:
     assert {type(event) for event in EVENTS} == set(get_args(EngineEvent))
-    parts = {Enhanced, RestoredFace, FoundFace}
+    parts = {Enhanced, RestoredFace, DetectedFace}
     asked = {Photo, Request, Choice, EngineFacts, QueueLength, Inventory}
     assert {type(value) for value in VALUES} == parts | asked
 

@@ -13,6 +13,7 @@ from benchmarks.processes import memory_mb
 from photoenhance_ui.batches.batch import Batch
 from photoenhance_ui.batches.storage import Workspace
 from photoenhance_ui.catalogue import Role
+from photoenhance_ui.contracts import Work
 from photoenhance_ui.engine.engine import open_engine
 from photoenhance_ui.engine.interface import Engine
 from photoenhance_ui.engine.memory import (
@@ -26,7 +27,6 @@ from photoenhance_ui.engine.memory import (
 from photoenhance_ui.errors import MemoryExhausted
 from photoenhance_ui.events import Event, Failed, Progress, Rendered, Started
 from photoenhance_ui.geometry import Size
-from photoenhance_ui.networks.interfaces import Work
 from photoenhance_ui.photo import Photo
 from photoenhance_ui.plan import EngineFacts, UpscalerFacts, choose_networks, make_plan
 from photoenhance_ui.request import BUILTIN, RESAMPLE_ONLY, Faces, Request
@@ -210,9 +210,9 @@ def test_a_batch_is_as_large_as_the_device_takes_until_memory_runs_out() -> None
             (Role.UPSCALER, BUILTIN), (Role.RESTORER, "restorer"), (Role.PARSER, "parser"),
         )
     )  # fmt: skip
-    found = Work(Role.FINDER, "finder", [])
+    found = Work(Role.DETECTOR, "detector", [])
     assert [at_once.max_pictures(work) for work in (tile, face, part, found)] == [4, 8, 8, 1]
-    facts = replace(FACTS, tiles_at_once=4, faces_at_once=8, finder="f", restorer="restorer",
+    facts = replace(FACTS, tiles_at_once=4, faces_at_once=8, detector="f", restorer="restorer",
                     parser="parser")  # fmt: skip
     choice = choose_networks(BUILTIN, 2, facts)
     plan = make_plan(Size(500, 500), replace(WISH, faces=Faces.ALL), choice, facts)
@@ -294,7 +294,7 @@ def test_for_a_large_photo_networks_make_room_when_their_part_is_done(
     assert networks.room_made == []
     networks.work.clear()
     enhanced(engine, wish, side=500)
-    assert [name for name, _ in networks.work] == ["finder", "restorer", "parser", BUILTIN]
+    assert [name for name, _ in networks.work] == ["detector", "restorer", "parser", BUILTIN]
     assert networks.room_made == [3, 4], "after the faces, and after the tiles"
 
 

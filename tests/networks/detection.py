@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from photoenhance_ui.catalogue import by_name
-from photoenhance_ui.networks.interfaces import FoundFace
+from photoenhance_ui.contracts import DetectedFace
 from photoenhance_ui.networks.retinaface import SCORE_THRESHOLD
 from photoenhance_ui.weights import Installed
 
@@ -126,17 +126,17 @@ def reference_rows(detector: Any, picture: Picture) -> NDArray[np.float32]:
     return np.asarray(rows, np.float32).reshape(-1, 15)
 
 
-def rows_of(faces: Sequence[FoundFace]) -> NDArray[np.float32]:
+def rows_of(faces: Sequence[DetectedFace]) -> NDArray[np.float32]:
     """(N, 15) in facexlib's order: box, score, landmarks."""
     rows = [[*face.box, face.score, *face.landmarks.reshape(-1)] for face in faces]
     return np.array(rows, np.float32).reshape(len(rows), 15)
 
 
-def same_faces(ours: Sequence[FoundFace], others: Sequence[FoundFace]) -> bool:
+def same_faces(ours: Sequence[DetectedFace], others: Sequence[DetectedFace]) -> bool:
     return np.array_equal(rows_of(ours), rows_of(others))
 
 
-def overlap_of(first: FoundFace, second: FoundFace) -> float:
+def overlap_of(first: DetectedFace, second: DetectedFace) -> float:
     """Shared area of two boxes as a share of what both cover."""
     left, top = np.maximum(first.box[:2], second.box[:2])
     right, bottom = np.minimum(first.box[2:], second.box[2:])
@@ -145,7 +145,7 @@ def overlap_of(first: FoundFace, second: FoundFace) -> float:
     return float(shared / (sum(areas) - shared))
 
 
-def expect_same_places(faces: Sequence[FoundFace], others: Sequence[FoundFace]) -> None:
+def expect_same_places(faces: Sequence[DetectedFace], others: Sequence[DetectedFace]) -> None:
     """Two faces, and each of them nearly where the other search has it."""
     assert len(faces) == len(others) == 2
     for face in faces:
@@ -155,24 +155,24 @@ def expect_same_places(faces: Sequence[FoundFace], others: Sequence[FoundFace]) 
         assert np.abs(face.landmarks - other.landmarks).max() < 0.1 * width
 
 
-def expect_found_by_several_threads(finder: Any, pictures: Sequence[Picture]) -> None:
+def expect_found_by_several_threads(detector: Any, pictures: Sequence[Picture]) -> None:
     """Each of several threads at once is given the faces of its own picture."""
-    alone = [finder([picture])[0] for picture in pictures]
+    alone = [detector([picture])[0] for picture in pictures]
     together = threading.Barrier(len(pictures))
 
-    def search(picture: Picture) -> list[list[FoundFace]]:
+    def search(picture: Picture) -> list[list[DetectedFace]]:
         together.wait(timeout=60)
-        return [finder([picture])[0] for _ in range(3)]
+        return [detector([picture])[0] for _ in range(3)]
 
     with ThreadPoolExecutor(len(pictures)) as pool:
         for expected, answers in zip(alone, pool.map(search, pictures), strict=True):
             assert all(same_faces(answer, expected) for answer in answers)
 
 
-def expect_nothing_left(finder: Any, small: Picture, large: Picture) -> None:
+def expect_nothing_left(detector: Any, small: Picture, large: Picture) -> None:
     """A picture's faces are the same after any other picture."""
-    alone = [finder([small])[0], finder([large])[0]]
-    for ours, other in zip(finder([large, small, large]), [1, 0, 1], strict=True):
+    alone = [detector([small])[0], detector([large])[0]]
+    for ours, other in zip(detector([large, small, large]), [1, 0, 1], strict=True):
         assert same_faces(ours, alone[other])
-    assert finder([np.zeros((64, 64, 3), np.uint8)]) == [[]]
-    assert same_faces(finder([small])[0], alone[0])
+    assert detector([np.zeros((64, 64, 3), np.uint8)]) == [[]]
+    assert same_faces(detector([small])[0], alone[0])

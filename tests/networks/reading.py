@@ -1,9 +1,9 @@
+from photoenhance_ui.networks.on_openvino.layers import Weights
+
 """Weights that tell which of them a graph is made of."""
 
 import numpy as np
 from numpy.typing import NDArray
-
-from photoenhance_ui.networks.on_openvino.graphs import Weights
 
 
 class Read(dict[str, NDArray[np.float32]]):

@@ -21,7 +21,9 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from photoenhance_ui.networks.pth import NotReadable, StoredTensor, open_pth, read_pth
+from photoenhance_ui.networks.pickles import NotReadable
+from photoenhance_ui.networks.pth import open_pth, read_pth
+from photoenhance_ui.networks.stored_tensors import StoredTensor
 
 WEIGHTS = Path(__file__).parents[3] / "shared" / "data" / "weights"
 REAL_FILES = sorted(WEIGHTS.glob("*.pth"))

@@ -19,8 +19,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from photoenhance_ui.catalogue import Role
+from photoenhance_ui.catalogue import Architecture, Role, by_name
+from photoenhance_ui.contracts import Work
 from photoenhance_ui.errors import (
+    ArchitectureUnknown,
     EngineStopped,
     NetworkFailed,
     NetworkMissing,
@@ -29,15 +31,15 @@ from photoenhance_ui.errors import (
 )
 from photoenhance_ui.geometry import Size
 from photoenhance_ui.networks.devices import install_torch
-from photoenhance_ui.networks.interfaces import Work
-from photoenhance_ui.networks.likeness import LEAST_MEAN_DB
-from photoenhance_ui.networks.on_openvino.proofs import Proof
+from photoenhance_ui.networks.on_openvino.calibration import Calibration
 from photoenhance_ui.networks.resident import Networks
+from photoenhance_ui.networks.similarity import MIN_MEAN_DB
+from photoenhance_ui.networks.stock import Stock, engine_facts
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.plan import UpscalerFacts, choose_networks, make_plan
 from photoenhance_ui.request import AUTO, BUILTIN, Request
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.weights import installed
+from photoenhance_ui.weights import Installed, installed
 from tests.conftest import skimage_photo
 from tests.networks.random_weights import Weights, random_rrdb, random_srvgg, write_span
 
@@ -50,7 +52,8 @@ BISENET, PARSENET = "parsing_bisenet", "parsing_parsenet"
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-PROOFS = "photoenhance_ui.networks.on_openvino.proofs"
+CALIBRATION = "photoenhance_ui.networks.on_openvino.calibration"
+STORE = "photoenhance_ui.networks.on_openvino.calibration_store"
 
 
 def write_pth(weights: Weights, path: Path) -> None:
@@ -107,10 +110,10 @@ def install(settings: Settings, store: Path) -> Callable[..., None]:
 @pytest.fixture(autouse=True)
 def few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fast forms are measured on a few: whether they are near is looked at elsewhere."""
-    monkeypatch.setattr(f"{PROOFS}.CALIBRATION_CROPS", 4)
-    monkeypatch.setattr(f"{PROOFS}.PROOF_CROPS", 2)
+    monkeypatch.setattr(f"{CALIBRATION}.CALIBRATION_CROPS", 4)
+    monkeypatch.setattr(f"{CALIBRATION}.VALIDATION_CROPS", 2)
     face = skimage_photo("astronaut")
-    monkeypatch.setattr("photoenhance_ui.networks.likeness.faces", lambda: [face])
+    monkeypatch.setattr("photoenhance_ui.networks.similarity.faces", lambda: [face])
 
 
 def networks_of(settings: Settings) -> Networks:
@@ -149,7 +152,7 @@ def test_without_files_there_is_the_builtin_network_alone(settings: Settings) ->
     facts = networks_of(settings).facts()
     assert (facts.device, facts.default_precision) == ("cpu", EXACT)
     assert set(facts.upscalers) == {BUILTIN}
-    assert (facts.finder, facts.restorer, facts.parser) == (None, None, None)
+    assert (facts.detector, facts.restorer, facts.parser) == (None, None, None)
     assert facts.max_output_pixels == settings.max_output_pixels
     assert facts.weights_warnings == {}
 
@@ -162,7 +165,7 @@ def test_the_facts_are_what_is_installed(settings: Settings, install: Callable[.
     own = facts.upscalers["mine"]
     assert (own.scale, own.companion) == (2, None)
     assert 5_000 < own.operations_per_pixel < 10_000  # two 3x3 convolutions of 16 channels
-    assert (facts.finder, facts.parser, facts.restorer) == (MOBILENET, BISENET, None)
+    assert (facts.detector, facts.parser, facts.restorer) == (MOBILENET, BISENET, None)
     assert set(facts.weights_warnings) == {GENERAL, GENERAL_WDN, MOBILENET, BISENET}
     assert f"{MOBILENET}.pth" in facts.weights_warnings[MOBILENET]
 
@@ -174,14 +177,10 @@ def test_tiles_are_as_large_as_the_settings_say(
     assert networks_of(replace(settings, tile_px=tile_px)).facts().tile_px == expected
 
 
-def test_a_gpu_computes_batches_and_a_cpu_one_picture_at_a_time(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_gpu_computes_batches_and_a_cpu_one_picture_at_a_time(settings: Settings) -> None:
     facts = networks_of(settings).facts()
     assert (facts.tiles_at_once, facts.faces_at_once) == (1, 1)
-    monkeypatch.setattr("photoenhance_ui.networks.resident.find_device", lambda _: "cuda")
-    monkeypatch.setattr("photoenhance_ui.networks.resident.name_of", str)
-    facts = Networks({}, settings).facts()
+    facts = engine_facts(Stock(), "cuda", "A GPU", settings)
     assert facts.tiles_at_once > 1
     assert facts.faces_at_once > 1
 
@@ -201,7 +200,7 @@ def test_what_auto_takes_is_loaded_at_once_and_nothing_else(
     assert sorted(loads_in(caplog)) == sorted([BUILTIN, GENERAL, MOBILENET, BISENET])
     caplog.clear()
     upscaled(networks, GENERAL)
-    networks.run(Work(Role.FINDER, MOBILENET, [picture()[0]]), EXACT)
+    networks.run(Work(Role.DETECTOR, MOBILENET, [picture()[0]]), EXACT)
     networks.run(Work(Role.PARSER, BISENET, picture(64)), EXACT)
     assert loads_in(caplog) == []
 
@@ -231,7 +230,7 @@ def test_a_network_does_what_its_role_does(
     install(GENERAL, MOBILENET, BISENET)
     networks = networks_of(settings)
     assert upscaled(networks, GENERAL).shape == (1, 64, 64, 3)
-    assert networks.run(Work(Role.FINDER, MOBILENET, [picture()[0]] * 2), EXACT) == [[], []]
+    assert networks.run(Work(Role.DETECTOR, MOBILENET, [picture()[0]] * 2), EXACT) == [[], []]
     mask = networks.run(Work(Role.PARSER, BISENET, picture(64)), EXACT)
     assert mask.shape == (1, 64, 64)
     assert np.isin(mask, [0, 255]).all()
@@ -240,12 +239,12 @@ def test_a_network_does_what_its_role_does(
 def test_face_networks_without_a_fast_form_stay_exact_whatever_the_precision(
     settings: Settings, install: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(f"{PROOFS}.prove_parser", lambda *_: Proof(None, 20.0, 20.0))
+    monkeypatch.setattr(f"{STORE}.calibrate_parser", lambda *_: Calibration(None, 20.0, 20.0))
     install(MOBILENET, BISENET)
     networks = networks_of(settings)
     for work in (
         Work(Role.PARSER, BISENET, picture(64)),
-        Work(Role.FINDER, MOBILENET, [picture()[0]]),
+        Work(Role.DETECTOR, MOBILENET, [picture()[0]]),
     ):
         exact, fast = (np.array(networks.run(work, precision)) for precision in (EXACT, FAST))
         assert np.array_equal(exact, fast)
@@ -254,8 +253,8 @@ def test_face_networks_without_a_fast_form_stay_exact_whatever_the_precision(
 def test_face_networks_with_a_fast_form_are_computed_in_it(
     settings: Settings, install: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    half = Proof("exact, faces 256 px", 50.0, 50.0)
-    monkeypatch.setattr(f"{PROOFS}.prove_parser", lambda *_: half)
+    half = Calibration("exact, faces 256 px", 50.0, 50.0)
+    monkeypatch.setattr(f"{STORE}.calibrate_parser", lambda *_: half)
     install(BISENET)
     networks, work = networks_of(settings), Work(Role.PARSER, BISENET, picture(64))
     exact, fast = (networks.run(work, precision) for precision in (EXACT, FAST))
@@ -272,7 +271,7 @@ def test_the_fast_form_of_the_builtin_network_is_near_the_exact_one(
     assert loads_in(caplog) == [], "it was loaded anew"
     assert not np.array_equal(fast, exact), "the fast form left no trace"
     error = np.mean((fast.astype(float) - exact) ** 2)
-    assert 10 * np.log10(255**2 / error) >= LEAST_MEAN_DB
+    assert 10 * np.log10(255**2 / error) >= MIN_MEAN_DB
 
 
 def test_a_network_that_is_not_there_is_missing(settings: Settings) -> None:
@@ -290,14 +289,14 @@ def test_a_foreign_error_of_a_network_is_told_by_its_name(settings: Settings) ->
     assert upscaled(networks, BUILTIN).any(), "the next photo is not affected"
 
 
-def test_the_setting_chooses_the_finder(settings: Settings, install: Callable[..., None]) -> None:
+def test_the_setting_chooses_the_detector(settings: Settings, install: Callable[..., None]) -> None:
     install(MOBILENET)
     spoil(settings, RESNET50)
     chosen = networks_of(replace(settings, face_detector=MOBILENET))
-    assert chosen.facts().finder == MOBILENET
-    # Installed or not, no other finder takes the place of one that was asked for.
+    assert chosen.facts().detector == MOBILENET
+    # Installed or not, no other detector takes the place of one that was asked for.
     for name in (RESNET50, "face_detection_yunet_2023mar"):
-        assert networks_of(replace(settings, face_detector=name)).facts().finder is None
+        assert networks_of(replace(settings, face_detector=name)).facts().detector is None
 
 
 def test_a_damaged_file_is_left_out_and_the_next_best_takes_its_place(
@@ -308,7 +307,7 @@ def test_a_damaged_file_is_left_out_and_the_next_best_takes_its_place(
     networks = networks_of(settings)
     facts = networks.facts()
     assert set(facts.upscalers) == {BUILTIN}
-    assert (facts.finder, facts.parser, facts.restorer) == (MOBILENET, BISENET, None)
+    assert (facts.detector, facts.parser, facts.restorer) == (MOBILENET, BISENET, None)
     assert set(facts.weights_warnings) == {MOBILENET, BISENET}
     assert upscaled(networks, BUILTIN).any()
     for name in (GENERAL, RESNET50, PARSENET, "GFPGANv1.4", "GFPGANv1.3", "mine"):
@@ -348,7 +347,7 @@ def test_new_files_are_taken_in_all_at_once(
     networks.refresh(installed(settings))
     after = networks.facts()
     assert set(before.upscalers) == {BUILTIN}, "facts that somebody holds have changed"
-    assert (set(after.upscalers), after.finder) == ({BUILTIN, GENERAL, "mine"}, MOBILENET)
+    assert (set(after.upscalers), after.detector) == ({BUILTIN, GENERAL, "mine"}, MOBILENET)
     assert set(loads_in(caplog)) == {GENERAL, MOBILENET, "own"}
     assert upscaled(networks, GENERAL).shape == (1, 64, 64, 3)
     caplog.clear()
@@ -362,11 +361,11 @@ def test_a_file_that_was_damaged_is_taken_in_once_it_is_whole(
 ) -> None:
     spoil(settings, MOBILENET)
     networks = networks_of(settings)
-    assert networks.facts().finder is None
+    assert networks.facts().detector is None
     (settings.weights_dir / f"{MOBILENET}.pth").unlink()
     install(MOBILENET)
     networks.refresh(installed(settings))
-    assert networks.facts().finder == MOBILENET
+    assert networks.facts().detector == MOBILENET
 
 
 def test_a_network_in_use_is_not_lost_when_its_file_goes(
@@ -377,14 +376,14 @@ def test_a_network_in_use_is_not_lost_when_its_file_goes(
     works = [
         Work(Role.UPSCALER, GENERAL, picture(), 0.3),
         Work(Role.UPSCALER, "mine", picture()),
-        Work(Role.FINDER, MOBILENET, [picture()[0]]),
+        Work(Role.DETECTOR, MOBILENET, [picture()[0]]),
     ]
     before = [networks.run(work, EXACT) for work in works]
     for path in settings.weights_dir.iterdir():
         path.unlink()
     networks.refresh(installed(settings))
     facts = networks.facts()
-    assert (set(facts.upscalers), facts.finder) == ({BUILTIN}, None)
+    assert (set(facts.upscalers), facts.detector) == ({BUILTIN}, None)
     for work, result in zip(works, before, strict=True):
         assert np.array_equal(networks.run(work, EXACT), result)
 
@@ -470,7 +469,7 @@ def test_files_can_be_told_before_they_are_loaded(
     assert set(facts.upscalers) == {BUILTIN, GENERAL}
     caplog.clear()
     choice = networks.choose(AUTO, 4)
-    assert (choice.upscaler, choice.finder) == (GENERAL, MOBILENET)
+    assert (choice.upscaler, choice.detector) == (GENERAL, MOBILENET)
     assert sorted(loads_in(caplog)) == sorted([GENERAL, MOBILENET])
     caplog.clear()
     assert networks.choose(AUTO, 4) == choice
@@ -495,9 +494,9 @@ def test_a_damaged_file_is_left_out_by_who_asks_for_what_auto_takes(
     networks.refresh(installed(settings), loads=False)
     assert GENERAL in networks.facts().upscalers
     choice = networks.choose(AUTO, 4)
-    assert (choice.upscaler, choice.finder) == (BUILTIN, MOBILENET)
+    assert (choice.upscaler, choice.detector) == (BUILTIN, MOBILENET)
     facts = networks.facts()
-    assert (set(facts.upscalers), facts.finder) == ({BUILTIN}, MOBILENET)
+    assert (set(facts.upscalers), facts.detector) == ({BUILTIN}, MOBILENET)
     assert "damaged" in facts.refused[GENERAL].sentence
     assert RESNET50 in facts.refused
 
@@ -550,14 +549,14 @@ def test_what_makes_all_ready_makes_what_auto_takes_ready(
     install(MOBILENET)
     networks = networks_of(replace(settings, precision="auto"))
     assert networks.is_ready(networks.choose(AUTO, 4), Request.denoise, fast=True)
-    assert "fast_form_measured" not in caplog.text, "the built-in network comes with its proof"
+    assert "fast_form_measured" not in caplog.text, "the built-in network comes measured"
 
 
 # Fast forms
 
 
-def proving(monkeypatch: pytest.MonkeyPatch, proof: Proof) -> None:
-    monkeypatch.setattr(f"{PROOFS}.prove_upscaler", lambda *_: proof)
+def measuring(monkeypatch: pytest.MonkeyPatch, calibration: Calibration) -> None:
+    monkeypatch.setattr(f"{STORE}.calibrate_upscaler", lambda *_: calibration)
 
 
 def test_an_assumed_fast_form_that_is_confirmed_stays(
@@ -566,7 +565,7 @@ def test_an_assumed_fast_form_that_is_confirmed_stays(
     networks = networks_of(replace(settings, precision="auto"))
     form = networks.fast_form(BUILTIN, 0.5)
     assert form is not None
-    proving(monkeypatch, Proof(form, 46.0, 39.0))
+    measuring(monkeypatch, Calibration(form, 46.0, 39.0))
     networks.confirm()
     assert networks.is_ready(networks.choose(AUTO, 4), 0.5, fast=True)
     assert networks.fast_form(BUILTIN, 0.5) == form
@@ -577,7 +576,7 @@ def test_an_assumed_fast_form_that_is_not_near_here_goes(
 ) -> None:
     networks = networks_of(replace(settings, precision="auto"))
     assert networks.runs_fast(BUILTIN, 0.5)
-    proving(monkeypatch, Proof(None, 30.0, 20.0))
+    measuring(monkeypatch, Calibration(None, 30.0, 20.0))
     networks.confirm()
     assert "fast_form_gone name=builtin" in caplog.text
     assert not networks.runs_fast(BUILTIN, 0.5)
@@ -628,7 +627,7 @@ def test_a_persons_own_network_of_a_known_architecture_has_a_fast_form(
 def test_a_persons_own_rrdb_is_compiled_and_measured_too(
     settings: Settings, install: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    proving(monkeypatch, Proof("bfloat16", 50.0, 45.0))
+    measuring(monkeypatch, Calibration("bfloat16", 50.0, 45.0))
     install("deep")
     networks = networks_of(settings)
     facts = networks.facts().upscalers["deep"]
@@ -654,7 +653,7 @@ def test_another_architecture_is_computed_by_torch(
     install("span")
     networks = networks_of(settings)
     assert networks.facts().upscalers["span"].scale == 2
-    plain = TorchBackend("cpu", fuse=False).load(installed(settings)["span"], None)
+    plain = TorchBackend("cpu", fuse=False).load(installed(settings)["span"], None).exact
     assert np.array_equal(upscaled(networks, "span"), plain(picture(), 1.0))
     assert not networks.runs_fast("span", 0.5)
     assert np.array_equal(upscaled(networks, "span"), upscaled(networks, "span", precision=EXACT))
@@ -668,6 +667,20 @@ def test_what_neither_of_them_knows_is_no_upscaler(
     assert "holds no upscaler" in networks_of(settings).facts().refused["other"].sentence
 
 
+def test_a_file_of_an_architecture_that_nothing_builds_is_refused_by_name(
+    settings: Settings, tmp_path: Path
+) -> None:
+    pytest.importorskip("torch")
+    name = "GFPGANv1.4"
+    known = replace(by_name(name), architecture=Architecture.CODEFORMER)
+    networks = Networks({}, settings)
+    networks.refresh({name: Installed(name, tmp_path / known.file, known)}, loads=False)
+    with pytest.raises(ArchitectureUnknown, match="CodeFormer"):
+        networks.run(Work(Role.RESTORER, name, picture(512)), EXACT)
+    assert networks.choose(AUTO, 4).restorer is None
+    assert "CodeFormer" in networks.facts().refused[name].sentence
+
+
 # Without torch
 
 
@@ -675,7 +688,7 @@ def test_a_network_that_only_torch_may_know_tells_which_command_adds_it(
     settings: Settings, install: Callable[..., None], monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("photoenhance_ui.networks.resident.has_torch", lambda: False)
+    monkeypatch.setattr("photoenhance_ui.networks.loader.has_torch", lambda: False)
     install("other", "mine")
     networks = networks_of(settings)
     facts = networks.facts()
@@ -690,7 +703,7 @@ def test_a_network_that_only_torch_may_know_tells_which_command_adds_it(
 def test_a_file_that_is_damaged_is_called_so_without_torch_too(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("photoenhance_ui.networks.resident.has_torch", lambda: False)
+    monkeypatch.setattr("photoenhance_ui.networks.loader.has_torch", lambda: False)
     spoil(settings, "mine")
     assert "damaged" in networks_of(settings).facts().refused["mine"].sentence
 
@@ -702,13 +715,13 @@ for name in ("torch", "torchvision", "spandrel", "facexlib"):
 from pathlib import Path
 import numpy as np
 from photoenhance_ui.catalogue import Role
-from photoenhance_ui.networks.interfaces import Work
-from photoenhance_ui.networks.on_openvino import proofs
+from photoenhance_ui.contracts import Work
+from photoenhance_ui.networks.on_openvino import calibration
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.weights import installed
 
-proofs.CALIBRATION_CROPS, proofs.PROOF_CROPS = 4, 2
+calibration.CALIBRATION_CROPS, calibration.VALIDATION_CROPS = 4, 2
 folder = Path(sys.argv[1])
 settings = Settings(device="cpu", offline=True, weights_dir=folder, cache_dir=folder / "cache",
                     trust_weights=True)

@@ -15,7 +15,11 @@ from safetensors.numpy import save_file
 from photoenhance_ui.catalogue import Architecture, by_name
 from photoenhance_ui.errors import WeightsDamaged
 from photoenhance_ui.networks.shapes import Shapes, rrdb_shapes, srvgg_shapes
-from photoenhance_ui.networks.upscaler_weights import MOST_FEATURES, UpscalerWeights, read_upscaler
+from photoenhance_ui.networks.upscaler_weights import (
+    MAX_OWN_FEATURES,
+    UpscalerWeights,
+    read_upscaler,
+)
 from photoenhance_ui.request import BUILTIN
 from photoenhance_ui.weights import BUILTIN_FILE, Installed
 
@@ -112,7 +116,7 @@ def test_an_srvgg_of_any_size_is_recognized(
     assert (read.architecture, read.scale, read.multiple) == (Architecture.SRVGG, scale, 1)
 
 
-@pytest.mark.parametrize(("features", "scale"), [(20_000, 1), (MOST_FEATURES + 1, 2), (1, 64)])
+@pytest.mark.parametrize(("features", "scale"), [(20_000, 1), (MAX_OWN_FEATURES + 1, 2), (1, 64)])
 def test_an_srvgg_that_takes_gigantic_computing_is_refused(
     tmp_path: Path, features: int, scale: int
 ) -> None:

@@ -24,11 +24,12 @@ from benchmarks.quality import (
     resampled,
     ssim,
 )
-from photoenhance_ui.networks.likeness import crops, is_near, likeness_db
-from photoenhance_ui.networks.on_openvino.backend import compile_upscaler, quantized_beside
-from photoenhance_ui.networks.on_openvino.graphs import Quantized
-from photoenhance_ui.networks.on_openvino.proofs import PROOF_CROPS, prove_upscaler
-from photoenhance_ui.networks.on_openvino.quantization import read_quantized
+from photoenhance_ui.networks.calibration_pictures import crops
+from photoenhance_ui.networks.on_openvino.calibration import VALIDATION_CROPS, calibrate_upscaler
+from photoenhance_ui.networks.on_openvino.layers import Quantized
+from photoenhance_ui.networks.on_openvino.loading import load_upscaler, quantized_beside
+from photoenhance_ui.networks.on_openvino.quantized_files import read_quantized
+from photoenhance_ui.networks.similarity import is_near, upscaler_psnr_db
 from photoenhance_ui.request import BUILTIN
 from photoenhance_ui.weights import BUILTIN_FILE, Installed
 from tests.conftest import skimage_photo
@@ -134,17 +135,16 @@ def test_the_card_refuses_figures_of_another_file(tmp_path: Path) -> None:
 
 
 def test_its_8_bits_come_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    upscaler = compile_upscaler(Installed(BUILTIN, BUILTIN_FILE), None)
-    assert upscaler is not None
+    upscaler = load_upscaler(Installed(BUILTIN, BUILTIN_FILE), None)
 
     def fails(*_: object) -> Quantized:
         raise AssertionError("it was worked out before: python -m training.quantize")
 
-    monkeypatch.setattr("photoenhance_ui.networks.on_openvino.proofs.quantized", fails)
-    proof = prove_upscaler(upscaler, 0.5)
-    assert proof.form == "8 bits"
+    monkeypatch.setattr("photoenhance_ui.networks.on_openvino.calibration.quantized", fails)
+    calibration = calibrate_upscaler(upscaler, 0.5)
+    assert calibration.form == "8 bits"
     weights = upscaler.weights(0.5)
-    assert {f"{name}.weight" for name in proof.quantized} == {
+    assert {f"{name}.weight" for name in calibration.quantized} == {
         key for key, value in weights.items() if value.ndim == 4
     }
 
@@ -159,13 +159,12 @@ def test_8_bits_worked_out_anew_are_as_near_to_the_exact_network(tmp_path: Path)
     anew, kept = read_quantized(quantize(weights)), read_quantized(quantized_beside(BUILTIN_FILE))
     assert anew is not None
     assert kept is not None
-    assert anew.told["fingerprint"] == kept.told["fingerprint"]
+    assert anew.metadata["fingerprint"] == kept.metadata["fingerprint"]
     assert list(anew.convolutions) == list(kept.convolutions)
-    upscaler = compile_upscaler(Installed(BUILTIN, BUILTIN_FILE), None)
-    assert upscaler is not None
-    pictures = crops(PROOF_CROPS, 2)
+    upscaler = load_upscaler(Installed(BUILTIN, BUILTIN_FILE), None)
+    pictures = crops(VALIDATION_CROPS, 2)
     (mean_db, worst_db), (kept_mean_db, kept_worst_db) = (
-        likeness_db(upscaler, upscaler.in_fast_form(lambda _, made=made: made), 0.0, pictures)
+        upscaler_psnr_db(upscaler, upscaler.in_fast_form(lambda _, made=made: made), 0.0, pictures)
         for made in (anew.convolutions, kept.convolutions)
     )
     assert is_near(mean_db, worst_db)
@@ -180,12 +179,11 @@ def test_8_bits_of_other_weights_are_not_used(
     with safe_open(BUILTIN_FILE, framework="pt") as file:
         save_file(other, tmp_path / BUILTIN_FILE.name, file.metadata())
     shutil.copytree(quantized_beside(BUILTIN_FILE).parent, tmp_path / "8bits")
-    upscaler = compile_upscaler(Installed(BUILTIN, tmp_path / BUILTIN_FILE.name), None)
-    assert upscaler is not None
+    upscaler = load_upscaler(Installed(BUILTIN, tmp_path / BUILTIN_FILE.name), None)
     asked = []
     monkeypatch.setattr(
-        "photoenhance_ui.networks.on_openvino.proofs.quantized",
+        "photoenhance_ui.networks.on_openvino.calibration.quantized",
         lambda *given: asked.append(given) or {},
     )
-    prove_upscaler(upscaler, 0.5)
+    calibrate_upscaler(upscaler, 0.5)
     assert len(asked) == 1

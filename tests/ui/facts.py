@@ -9,7 +9,7 @@ def facts(**changes: object) -> EngineFacts:
         "device": "cpu",
         "device_name": "CPU (2 threads)",
         "upscalers": {"builtin": UpscalerFacts(scale=4)},
-        "finder": None,
+        "detector": None,
         "restorer": None,
         "parser": None,
         "default_precision": "exact",

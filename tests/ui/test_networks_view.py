@@ -18,7 +18,7 @@ def test_the_banner_names_the_networks_and_what_is_absent() -> None:
     assert "No network that restores faces" in told
     whole = words(
         banner_html(
-            facts(finder="find", restorer="mend", parser="parse"), QueueLength(), [], ENGLISH
+            facts(detector="find", restorer="mend", parser="parse"), QueueLength(), [], ENGLISH
         )
     )
     for name in ("find", "mend", "parse"):

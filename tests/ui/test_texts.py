@@ -116,7 +116,7 @@ def test_every_reason_is_told_in_both_languages() -> None:
 
 def test_what_a_plan_warns_of_is_told_in_both_languages() -> None:
     facts = EngineFacts(
-        device="cpu", device_name="CPU", upscalers={BUILTIN: UpscalerFacts(scale=4)}, finder=None,
+        device="cpu", device_name="CPU", upscalers={BUILTIN: UpscalerFacts(scale=4)}, detector=None,
         restorer=None, parser=None, default_precision="exact", tile_px=256,
         max_output_pixels=1_000_000,
     )  # fmt: skip

@@ -13,13 +13,8 @@ from photoenhance_ui.networks.on_openvino.checked_layers import (
     size_of,
 )
 from photoenhance_ui.networks.on_openvino.face_graphs import parser_graph
-from photoenhance_ui.networks.on_openvino.graphs import Depth, Weights
-from photoenhance_ui.networks.parsing import (
-    BISENET_FACE,
-    CLASSES,
-    IMAGENET_DEVIATIONS,
-    IMAGENET_MEANS,
-)
+from photoenhance_ui.networks.on_openvino.layers import Depth, Weights
+from photoenhance_ui.networks.parsing import BISENET, CLASSES
 
 RESNET18_START = 64  # channels of the first convolution
 RESNET18_STAGES = ((64, 1), (128, 2), (256, 2), (512, 2))
@@ -28,20 +23,22 @@ CONTEXT, FUSED = 128, 256  # channels of the context path, and of both paths tog
 
 
 def bisenet_graph(weights: Weights, depth: Depth, reduced: int = 1) -> ov.Model:
-    """(N, 512, 512), 255 where a pixel's class is one of the face; see ``parser_graph``.
+    """(N, 512, 512, 3) levels -> (N, 512, 512), 255 where face; see ``parser_graph``.
 
     The two heads that only helped in training are not built. Raises KeyError or ValueError where
     the weights are another network's.
     """
     layers = CheckedLayers(weights)
-    return parser_graph(lambda picture: _bisenet(layers, picture), BISENET_FACE, depth, reduced)
+    return parser_graph(
+        lambda picture: _bisenet(layers, picture), BISENET.face_classes, depth, reduced
+    )
 
 
 def _bisenet(layers: CheckedLayers, picture: ov.Output) -> ov.Output:
     """(N, 3, H, W) in 0..1 -> (N, 19, H, W) scores."""
     means, deviations = (
         np.array(values, np.float32).reshape(1, 3, 1, 1)
-        for values in (IMAGENET_MEANS, IMAGENET_DEVIATIONS)
+        for values in (BISENET.means, BISENET.deviations)
     )
     normalised = op.divide(op.subtract(picture, means), deviations).output(0)
     fine, middle, coarse = _resnet18(layers, normalised)

@@ -5,7 +5,7 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino import opset13 as op
 
-from photoenhance_ui.networks.on_openvino.graphs import Weights
+from photoenhance_ui.networks.on_openvino.layers import Weights
 
 BATCH_NORM_EPSILON = 1e-5  # of torch
 
@@ -81,7 +81,7 @@ def channels_of(x: ov.Output) -> int:
 
 
 def relu(x: ov.Output) -> ov.Output:
-    """What is below zero is zero."""
+    """A ReLU: what is below zero becomes zero."""
     return op.relu(x).output(0)
 
 

@@ -1,55 +1,71 @@
-"""Installed files -> detectors, restorers and parsers of faces on a CPU, without torch.
+"""Installed files -> networks on a CPU, without torch.
 
-A new architecture is a line in the table.
+Each function raises ArchitectureUnknown where the room has no graph of the file's architecture, and
+WeightsDamaged where the file's weights are not those of its network.
 """
 
-from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import TypeVar
 
-from photoenhance_ui.catalogue import Architecture
-from photoenhance_ui.networks.on_openvino.bisenet_graph import bisenet_graph
-from photoenhance_ui.networks.on_openvino.compiled import (
-    Compiled,
-    CompiledFinder,
+from photoenhance_ui.networks.architectures import entry_of
+from photoenhance_ui.networks.on_openvino.architectures import (
+    DETECTORS,
+    PARSERS,
+    RESTORERS,
+    UPSCALERS,
+)
+from photoenhance_ui.networks.on_openvino.compiled_networks import (
+    CompiledDetector,
+    CompiledNetwork,
     CompiledParser,
     CompiledRestorer,
+    CompiledUpscaler,
 )
-from photoenhance_ui.networks.on_openvino.detector_graphs import (
-    MOBILENET,
-    RESNET50,
-    retinaface_graph,
-)
-from photoenhance_ui.networks.on_openvino.face_graphs import gfpgan_graph, parsenet_graph
-from photoenhance_ui.networks.on_openvino.restoreformer_graph import restoreformer_graph
 from photoenhance_ui.networks.state_dicts import load_arrays, weights_errors_told
+from photoenhance_ui.networks.upscaler_weights import read_upscaler
 from photoenhance_ui.weights import Installed
 
-FACE_NETWORKS: Mapping[Architecture, tuple[Callable[..., Compiled], Callable[..., Any]]] = {
-    Architecture.RETINAFACE_MOBILENET: (
-        CompiledFinder, partial(retinaface_graph, backbone=MOBILENET),
-    ),
-    Architecture.RETINAFACE_RESNET50: (
-        CompiledFinder, partial(retinaface_graph, backbone=RESNET50),
-    ),
-    Architecture.GFPGAN_CLEAN: (CompiledRestorer, gfpgan_graph),
-    Architecture.RESTOREFORMER: (CompiledRestorer, restoreformer_graph),
-    Architecture.PARSENET: (CompiledParser, parsenet_graph),
-    Architecture.BISENET: (CompiledParser, bisenet_graph),
-}  # fmt: skip
-"""Of each architecture: the role's network, and what builds its graph of weights."""
+
+def load_upscaler(found: Installed, companion: Installed | None) -> CompiledUpscaler:
+    """The upscaler of an installed file, with that of its companion at the other end of denoise."""
+    read = read_upscaler(found, companion)
+    layers = entry_of(UPSCALERS, None if read is None else read.architecture)
+    assert read is not None
+    return CompiledUpscaler(
+        found.name, read.scale, layers(read.scale), read.ends,
+        multiple=read.multiple, quantized_file=quantized_beside(found.path),
+    )  # fmt: skip
 
 
-def compile_face_network(found: Installed) -> Any:
-    """The network of an installed file in its role; None where only others know how.
+def load_detector(found: Installed) -> CompiledDetector:
+    """The face detector of an installed file."""
+    graph = entry_of(DETECTORS, found.architecture)
+    return _checked(CompiledDetector(found.name, partial(load_arrays, found.path), graph), found)
 
-    Raises WeightsDamaged.
-    """
-    assert found.known is not None, "a person's own file is an upscaler"
-    if found.known.architecture not in FACE_NETWORKS:
-        return None
-    make, graph = FACE_NETWORKS[found.known.architecture]
-    network = make(found.name, partial(load_arrays, found.path), graph)
+
+def load_restorer(found: Installed) -> CompiledRestorer:
+    """The face restorer of an installed file."""
+    graph = entry_of(RESTORERS, found.architecture)
+    return _checked(CompiledRestorer(found.name, partial(load_arrays, found.path), graph), found)
+
+
+def load_parser(found: Installed) -> CompiledParser:
+    """The face parser of an installed file."""
+    graph = entry_of(PARSERS, found.architecture)
+    return _checked(CompiledParser(found.name, partial(load_arrays, found.path), graph), found)
+
+
+def quantized_beside(weights: Path) -> Path:
+    """Where the convolutions in 8 bits lie that come with a file: nobody's own network."""
+    return weights.parent / "8bits" / weights.name
+
+
+Made = TypeVar("Made", bound=CompiledNetwork)
+
+
+def _checked(network: Made, found: Installed) -> Made:
+    """The network, once its graph was built of the file's weights."""
     with weights_errors_told(found.path):
         network.check()
     return network

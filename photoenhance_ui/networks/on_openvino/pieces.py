@@ -24,11 +24,11 @@ class Piece:
     name: str
     """The convolution's friendly name."""
     kernel: Array
-    """(O, C, h, w)."""
+    """The weights, (O, C, h, w)."""
     bias: Array
-    """(O,); zeros where nothing is added to what the convolution gives."""
+    """What is added to the convolution's answer, (O,); zeros where nothing is."""
     before: ov.Model
-    """From the values named in ``uses`` to the convolution's input, (N, C, H, W)."""
+    """Computes the convolution's input, (N, C, H, W), of the values named in ``uses``."""
     uses: tuple[str, ...]
     """The graph's own input, and what convolutions before this one take or give, by their names."""
 
@@ -96,7 +96,10 @@ def _is_constant(value: ov.Output) -> bool:
 
 
 def _cut_off(convolution: ov.Node) -> Piece:
-    """All that comes after finds parameters in the place of its input and of its answer."""
+    """Cut a graph at a convolution.
+
+    Later nodes find parameters in the place of its input and of its answer.
+    """
     name = convolution.get_friendly_name()
     taken, kernel = convolution.input_value(0), convolution.input_value(1).get_node().data
     answered, bias = _with_bias(convolution.output(0))

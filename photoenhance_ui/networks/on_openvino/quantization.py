@@ -7,33 +7,28 @@ input what the exact ones give of the exact input, and rounded column by column,
 for by the columns that follow (OPTQ, Frantar et al., 2023).
 """
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import openvino as ov
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from openvino import opset13 as op
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
-from photoenhance_ui.networks.on_openvino import graphs
-from photoenhance_ui.networks.on_openvino.compiled import compiled
-from photoenhance_ui.networks.on_openvino.graphs import (
+from photoenhance_ui.networks.on_openvino.compilation import compile_graph
+from photoenhance_ui.networks.on_openvino.layers import (
     INPUT_LEVELS,
-    WEIGHT_LEVELS,
     Quantized,
     QuantizedConvolution,
+    convolved,
 )
 from photoenhance_ui.networks.on_openvino.pieces import Array, Piece, Run, answer_of, cut
-from photoenhance_ui.replacing import replacing
+from photoenhance_ui.networks.on_openvino.whole_sums import MAX_WEIGHT
 
 INPUTS_SHARE = 0.7
-"""Of evening out channels: 1 gives all inputs one range, 0 all weights."""
+"""How channels are evened out: 1 gives all inputs one range, 0 gives all weights one."""
 RARE = 5e-5  # share of a channel's values that its range need not hold
 CLIPPINGS = np.linspace(0.25, 1.0, 16)  # shares of the range that are tried
 VALUES_KEPT = 150_000  # of each convolution's input: enough for its distribution
@@ -41,10 +36,6 @@ STRIDE_PX = 3  # between the places of a picture whose errors are made small
 DAMPING = 0.6  # of the mean square of inputs, so that what is rarely seen changes little
 PICTURES_AT_ONCE = 8  # that are computed together: memory that was just used is used again
 COLUMNS_AT_ONCE = 64  # whose errors reach the columns after them in one product: only for speed
-LARGEST, LARGEST_IN_PAIRS = WEIGHT_LEVELS // 2, 63
-"""Whole weights, and those of which any two times 255 are 16 bits together."""
-PARTS = "scales", "kernel", "steps", "bias"
-"""Arrays of a convolution, as they are kept in a file."""
 
 Picture = NDArray[np.uint8]
 Portions = Sequence[Array]
@@ -52,29 +43,6 @@ Portions = Sequence[Array]
 Wide = NDArray[np.float64]
 Convolve = Callable[[Array, Array, Array], Array]
 """Values (N, C, H, W), a kernel (O, C, h, w) and a bias (O,) -> (N, O, H, W)."""
-
-
-@cache
-def largest_weight() -> int:
-    """The largest whole weight of which this processor adds up products as they are.
-
-    Those without VNNI multiply 8 bits by 8 and add two products in 16 bits, cut off at 32767: what
-    was fitted to whole sums is lost then (38 dB in the mean for the built-in network, not 47).
-    """
-    return next(largest for largest in (LARGEST, LARGEST_IN_PAIRS) if adds_exactly(largest))
-
-
-def adds_exactly(weight: int) -> bool:
-    """Whether this processor adds up products of the largest inputs and ``weight`` as they are."""
-    channels, side, most = 16, 8, INPUT_LEVELS - 1
-    kernel = np.full((channels, channels, 3, 3), weight, np.int8)
-    ones, zeros = np.ones(channels, np.float32), np.zeros(channels, np.float32)
-    whole = QuantizedConvolution(0.0, float(most), ones, kernel, ones, zeros)
-    given = op.parameter([1, channels, side, side], np.float32)
-    answer = graphs.Layers({}, {"whole": whole}).convolution("whole", given.output(0))
-    inputs = np.full((1, channels, side, side), most, np.float32)
-    answered = answer_of(compiled(ov.Model([answer], [given])), [inputs])
-    return bool(answered.max() == most * weight * kernel[0].size)
 
 
 def quantized(
@@ -106,7 +74,7 @@ def _fitting(
     piece: Piece, convolve: Convolve, exact: Run, rough: Run, largest: int, *, is_first: bool
 ) -> QuantizedConvolution:
     """The convolution in 8 bits, with which the rough run goes on; the exact one does without."""
-    before = compiled(piece.before)
+    before = compile_graph(piece.before)
     as_is, taken = exact.taken(piece, before), rough.taken(piece, before)
     fitted, rounded = fitted_convolution(
         piece.kernel, piece.bias, as_is, taken, is_first=is_first, largest=largest
@@ -120,13 +88,13 @@ def _fitting(
 
 
 def _convolve(kernel_shape: tuple[int, ...]) -> Convolve:
-    """Compiled once for all kernels of a shape, which are given to it as values are."""
+    """Compile a convolution for all kernels of a shape, which are given to it as values are."""
     outputs, inputs = kernel_shape[:2]
     values = op.parameter([-1, inputs, -1, -1], np.float32)
     kernel = op.parameter(kernel_shape, np.float32)
     bias = op.parameter([1, outputs, 1, 1], np.float32)
-    answer = op.add(graphs.convolved(values.output(0), kernel.output(0)), bias)
-    request = compiled(ov.Model([answer], [values, kernel, bias]))
+    answer = op.add(convolved(values.output(0), kernel.output(0)), bias)
+    request = compile_graph(ov.Model([answer], [values, kernel, bias]))
     return lambda x, kernel, bias: answer_of(request, (x, kernel, bias.reshape(1, -1, 1, 1)))
 
 
@@ -156,7 +124,7 @@ def fitted_convolution(
 
 
 def _scales(inputs: Portions, kernel: Array) -> Array:
-    """By what each channel is divided: (C,), their geometric mean 1."""
+    """What each channel is divided by, (C,); the geometric mean is 1."""
     some = np.concatenate([np.abs(x[:, :, ::2, ::2]) for x in inputs])
     values = some.swapaxes(0, 1).reshape(some.shape[1], -1)
     nth = values.shape[1] - max(1, int(RARE * values.shape[1]))
@@ -168,9 +136,9 @@ def _scales(inputs: Portions, kernel: Array) -> Array:
 
 
 def _best_range(inputs: Portions, scales: Array) -> tuple[float, float]:
-    """Ends, with 0 on a step, between which rounding and cutting off cost least in squares.
+    """The ends of a range, with 0 on a step, in which rounding and clipping cost least in squares.
 
-    Those of ``inputs`` (N, C, H, W) once each channel is divided by its scale.
+    They are for ``inputs`` (N, C, H, W) once each channel is divided by its scale.
     """
     lowest = min(0.0, *(float((x.min((0, 2, 3)) / scales).min()) for x in inputs))
     highest = max(1e-6, *(float((x.max((0, 2, 3)) / scales).max()) for x in inputs))
@@ -199,7 +167,7 @@ def _some_divided(x: Array, scales: Array, some: slice) -> Array:
 
 
 def _rounded(values: Array, low: float, high: float, scales: Array | float = 1.0) -> Array:
-    """Divided by their scales, to the nearest of the steps that are counted from 0."""
+    """Divide values by their scales and round them to the nearest step, counted from 0."""
     step = (high - low) / (INPUT_LEVELS - 1)
     divisors: Array = np.asarray(scales * step, np.float32)
     whole: Array = values / divisors
@@ -252,23 +220,23 @@ def _seen(exact: Portions, rounded: Portions, side: int) -> _Seen:
     # nothing; what is left between both is put right at the end.
     near_exact, near_rounded = (_patches(x[0], side).mean(1)[:, None] for x in (exact, rounded))
     places, features = 0, len(near_exact)
-    aside_exact, aside_rounded = np.zeros(features), np.zeros(features)
+    off_exact, off_rounded = np.zeros(features), np.zeros(features)
     squares, across = np.zeros((features, features)), np.zeros((features, features))
     for one, other in zip(exact, rounded, strict=True):
         of_exact, of_rounded = _patches(one, side), _patches(other, side)
         of_exact -= near_exact
         of_rounded -= near_rounded
         places += of_exact.shape[1]
-        aside_exact += of_exact.sum(1)
-        aside_rounded += of_rounded.sum(1)
+        off_exact += of_exact.sum(1)
+        off_rounded += of_rounded.sum(1)
         squares += of_rounded @ of_rounded.T
         across += of_exact @ of_rounded.T
-    aside_exact, aside_rounded = aside_exact / places, aside_rounded / places
+    off_exact, off_rounded = off_exact / places, off_rounded / places
     return _Seen(
-        near_exact[:, 0] + aside_exact,
-        near_rounded[:, 0] + aside_rounded,
-        squares / places - np.outer(aside_rounded, aside_rounded),
-        across / places - np.outer(aside_exact, aside_rounded),
+        near_exact[:, 0] + off_exact,
+        near_rounded[:, 0] + off_rounded,
+        squares / places - np.outer(off_rounded, off_rounded),
+        across / places - np.outer(off_exact, off_rounded),
     )
 
 
@@ -278,8 +246,8 @@ def _patches(x: Array, side: int) -> Array:
     return seen.transpose(1, 4, 5, 0, 2, 3).reshape(x.shape[1] * side**2, -1)
 
 
-def column_by_column(rows: Wide, steps: Wide, root: Wide, largest: int = LARGEST) -> Wide:
-    """Rounded to ``largest`` whole steps at most; what a column loses, those after it make up for.
+def column_by_column(rows: Wide, steps: Wide, root: Wide, largest: int = MAX_WEIGHT) -> Wide:
+    """Round to ``largest`` whole steps at most; what a column loses, those after it make up for.
 
     ``rows`` (O, I) are what each output weighs its inputs with, ``steps`` (O,), and ``root`` (I, I)
     the ``inverse_root`` of the inputs' mean products.
@@ -305,42 +273,3 @@ def inverse_root(squares: Wide) -> Wide:
     root = cholesky(squares[::-1, ::-1], lower=True, check_finite=False)[::-1, ::-1]
     inverse: Wide = dtrtri(root)[0]
     return inverse
-
-
-# Files
-
-
-@dataclass(frozen=True)
-class KeptQuantized:
-    """Convolutions in 8 bits as a file holds them, and what it tells besides."""
-
-    convolutions: Quantized
-    told: Mapping[str, str]
-
-
-def read_quantized(path: Path) -> KeptQuantized | None:
-    """What ``write_quantized`` wrote; None where it is not there or not whole."""
-    try:
-        with safe_open(path, "np") as file:
-            told: dict[str, str] = file.metadata()
-            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
-        convolutions = {
-            name: QuantizedConvolution(low, high, *(arrays[f"{name}/{part}"] for part in PARTS))
-            for name, (low, high) in json.loads(told["ends"]).items()
-        }
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-    return KeptQuantized(convolutions, told)
-
-
-def write_quantized(path: Path, kept: KeptQuantized) -> None:
-    """One file, whole or not at all. Raises OSError and SafetensorError."""
-    ends = {name: (made.low, made.high) for name, made in kept.convolutions.items()}
-    arrays = {
-        f"{name}/{part}": getattr(made, part)
-        for name, made in kept.convolutions.items()
-        for part in PARTS
-    }
-    with replacing(path) as part:
-        save_file(arrays, part, {**kept.told, "ends": json.dumps(ends)})
-        part.chmod(0o644)  # safetensors writes for the owner alone

@@ -10,7 +10,7 @@ from openvino import opset13 as op
 
 from photoenhance_ui.networks.on_openvino.checked_layers import CheckedLayers, channels_of, size_of
 from photoenhance_ui.networks.on_openvino.face_graphs import centred, restorer_graph
-from photoenhance_ui.networks.on_openvino.graphs import Depth, Weights, twice_as_large
+from photoenhance_ui.networks.on_openvino.layers import Depth, Weights, twice_as_large
 
 WIDTHS = (64, 128, 128, 256, 256, 512)
 """Channels at the face's size, at half of it, and so on to a 32nd."""

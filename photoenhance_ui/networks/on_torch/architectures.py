@@ -1,4 +1,6 @@
-"""The published files' architectures as torch modules, in one table.
+"""The published files' architectures as torch modules: a table for each role.
+
+A new architecture is a function that builds it of weights, and a line here.
 
 Upscalers and restorers are spandrel's, face detectors and parsers facexlib's: both install on
 every Python, and are equal bit for bit to those of basicsr, realesrgan and gfpgan, which are the
@@ -14,26 +16,28 @@ import torch
 from torch import nn
 
 from photoenhance_ui.catalogue import Architecture
-from photoenhance_ui.networks.interfaces import FACE_PX
-from photoenhance_ui.networks.parsing import CLASSES
+from photoenhance_ui.contracts import FACE_PX
+from photoenhance_ui.networks.parsing import BISENET, CLASSES, PARSENET, Parsing
 from photoenhance_ui.networks.state_dicts import Arrays, weights_errors_told
 
 
-def module_of(architecture: Architecture, weights: Arrays, path: Path) -> nn.Module:
-    """The network with these weights, on the CPU in 32 bits.
+def module_of(build: "Build", weights: Arrays, path: Path) -> nn.Module:
+    """The network that ``build`` makes of these weights, on the CPU in 32 bits.
 
     Raises WeightsDamaged, which names the file at ``path``, where they are not its own.
     """
     state = {name: torch.from_numpy(value) for name, value in weights.items()}
     with weights_errors_told(path):
-        return _BUILDERS[architecture](state)
+        return build(state)
 
 
 State = Mapping[str, torch.Tensor]
+Build = Callable[[State], nn.Module]
+"""Builds a network of weights; raises whatever is wrong with them."""
 
 
-def _of_spandrel(folder: str) -> Callable[[State], nn.Module]:
-    """An architecture of spandrel tells its own size from the weights, and takes them strictly."""
+def _of_spandrel(folder: str) -> Build:
+    """An architecture of spandrel: it tells its size from the weights, and takes no others."""
 
     def build(state: State) -> nn.Module:
         package = import_module(f"spandrel.architectures.{folder}")
@@ -43,7 +47,7 @@ def _of_spandrel(folder: str) -> Callable[[State], nn.Module]:
     return build
 
 
-def _retinaface(backbone: str) -> Callable[[State], nn.Module]:
+def _retinaface(backbone: str) -> Build:
     def build(state: State) -> nn.Module:
         from facexlib.detection.retinaface import RetinaFace
 
@@ -72,13 +76,20 @@ def _filled(network: nn.Module, state: State) -> nn.Module:
     return network
 
 
-_BUILDERS: Mapping[Architecture, Callable[[State], nn.Module]] = {
+UPSCALERS: Mapping[Architecture, Build] = {
     Architecture.RRDB: _of_spandrel("ESRGAN"),
     Architecture.SRVGG: _of_spandrel("Compact"),
-    Architecture.GFPGAN_CLEAN: _of_spandrel("GFPGAN"),
-    Architecture.RESTOREFORMER: _of_spandrel("RestoreFormer"),
+}
+DETECTORS: Mapping[Architecture, Build] = {
     Architecture.RETINAFACE_RESNET50: _retinaface("resnet50"),
     Architecture.RETINAFACE_MOBILENET: _retinaface("mobile0.25"),
-    Architecture.PARSENET: _parsenet,
-    Architecture.BISENET: _bisenet,
 }
+RESTORERS: Mapping[Architecture, Build] = {
+    Architecture.GFPGAN_CLEAN: _of_spandrel("GFPGAN"),
+    Architecture.RESTOREFORMER: _of_spandrel("RestoreFormer"),
+}
+PARSERS: Mapping[Architecture, tuple[Build, Parsing]] = {
+    Architecture.PARSENET: (_parsenet, PARSENET),
+    Architecture.BISENET: (_bisenet, BISENET),
+}
+"""What builds a parser, and what it was trained to see."""

@@ -13,8 +13,8 @@ from torch.nn.modules import module as hooks
 
 GROWTH = 4  # parts of a network may be made twice, and weights be held apart from their norms
 MORE_NUMBERS = 1 << 24  # tables that are made and not kept in files
-MOST_MODULES = 20_000  # the deepest published upscalers have a tenth of it
-MOST_CHANNELS = 4096  # of a convolution
+MAX_MODULES = 20_000  # the deepest published upscalers have a tenth of it
+MAX_CHANNELS = 4096  # of a convolution
 
 
 class TooLarge(Exception):
@@ -28,14 +28,14 @@ def no_larger_than(numbers: int) -> Iterator[None]:
     Parameters are counted when they have a size and before they are filled, which is when they
     begin to take memory.
     """
-    thread, left = threading.get_ident(), [GROWTH * numbers + MORE_NUMBERS, MOST_MODULES]
+    thread, left = threading.get_ident(), [GROWTH * numbers + MORE_NUMBERS, MAX_MODULES]
 
     def count(_module: torch.nn.Module, _name: str, part: object) -> None:
         if threading.get_ident() != thread:
             return
         if isinstance(part, torch.Tensor):
             left[0] -= part.numel()
-            if part.ndim == 4 and max(part.shape[:2]) > MOST_CHANNELS:
+            if part.ndim == 4 and max(part.shape[:2]) > MAX_CHANNELS:
                 raise TooLarge
         else:
             left[1] -= 1

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from photoenhance_ui.networks.on_torch.fused import Fused
+from photoenhance_ui.networks.on_torch.torch_compile import TorchCompiled
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Placement:
         """The network itself, moved to the device and only for inference."""
         placed = network.eval().requires_grad_(False).to(self.device, self.dtype)
         placed = placed.to(memory_format=self.layout)
-        return Fused(placed) if self.fuse else placed
+        return TorchCompiled(placed) if self.fuse else placed
 
 
 def gpus() -> tuple[str, ...]:

@@ -5,8 +5,9 @@ import copy
 import torch
 from torch import nn
 
-from photoenhance_ui.networks.interfaces import FaceRestorer
-from photoenhance_ui.networks.on_torch.architectures import module_of
+from photoenhance_ui.contracts import FaceRestorer
+from photoenhance_ui.networks.architectures import entry_of
+from photoenhance_ui.networks.on_torch.architectures import RESTORERS, module_of
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.on_torch.tensors import to_pixels, to_tensor
 from photoenhance_ui.networks.state_dicts import load_arrays
@@ -42,7 +43,7 @@ class TorchRestorer:
 
 
 def load_restorer(found: Installed, placement: Placement) -> FaceRestorer:
-    """Build the restorer of an installed file in torch. Raises WeightsDamaged."""
-    assert found.known is not None
-    network = module_of(found.known.architecture, load_arrays(found.path), found.path)
+    """Build the restorer of an installed file. Raises ArchitectureUnknown and WeightsDamaged."""
+    build = entry_of(RESTORERS, found.architecture)
+    network = module_of(build, load_arrays(found.path), found.path)
     return TorchRestorer(found.name, network, placement)

@@ -9,16 +9,17 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from photoenhance_ui.contracts import Upscaler
 from photoenhance_ui.errors import WeightsDamaged
-from photoenhance_ui.networks.interfaces import Upscaler
-from photoenhance_ui.networks.on_torch.architectures import module_of
+from photoenhance_ui.networks.architectures import entry_of
+from photoenhance_ui.networks.on_torch.architectures import UPSCALERS, module_of
 from photoenhance_ui.networks.on_torch.growth import no_larger_than
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.on_torch.tensors import to_pixels, to_tensor
 from photoenhance_ui.networks.padding import pad_to_multiple
 from photoenhance_ui.networks.state_dicts import interpolated, load_arrays
 from photoenhance_ui.networks.upscaler_weights import (
-    MOST_SCALE,
+    MAX_OWN_SCALE,
     UpscalerWeights,
     Weights,
     read_upscaler,
@@ -54,12 +55,12 @@ class TorchUpscaler:
 
     @property
     def operations_per_pixel(self) -> float:
-        """Each weight once: right where all is computed at the photo's size."""
+        """The number of weights: right where all is computed at the photo's size."""
         return float(sum(value.numel() for value in self._network.parameters()))
 
     @property
     def receptive_px(self) -> int | None:
-        """Unknown: the module may be any."""
+        """None, as the module may be any."""
         return None
 
     @property
@@ -98,7 +99,7 @@ class BlendedUpscaler(TorchUpscaler):
 
     @property
     def operations_per_pixel(self) -> float:
-        """As above, of either network."""
+        """The number of weights of either network."""
         return float(sum(value.size for value in self._ends[0].values()))
 
     @property
@@ -122,7 +123,7 @@ class BlendedUpscaler(TorchUpscaler):
 
 
 def load_upscaler(found: Installed, companion: Installed | None, placement: Placement) -> Upscaler:
-    """Build the upscaler of an installed file in torch. Raises WeightsDamaged."""
+    """Build the upscaler of an installed file. Raises ArchitectureUnknown and WeightsDamaged."""
     read = read_upscaler(found, companion)
     return _load_own(found, placement) if read is None else _load_known(found, read, placement)
 
@@ -136,11 +137,11 @@ def _load_known(found: Installed, read: UpscalerWeights, placement: Placement) -
 
 
 def _module(read: UpscalerWeights, weights: Weights, path: Path) -> nn.Module:
-    return module_of(read.architecture, dict(weights), path)
+    return module_of(entry_of(UPSCALERS, read.architecture), dict(weights), path)
 
 
 def _load_own(found: Installed, placement: Placement) -> Upscaler:
-    """Whatever upscaler spandrel knows. It is given weights, never the file."""
+    """Build whatever upscaler spandrel knows. It is given weights, never the file."""
     import spandrel
 
     arrays = load_arrays(found.path)
@@ -153,7 +154,7 @@ def _load_own(found: Installed, placement: Placement) -> Upscaler:
     except Exception as error:
         raise _not_an_upscaler(found.path) from error
     is_upscaler = (
-        isinstance(model, spandrel.ImageModelDescriptor) and 1 <= model.scale <= MOST_SCALE
+        isinstance(model, spandrel.ImageModelDescriptor) and 1 <= model.scale <= MAX_OWN_SCALE
     )
     if not is_upscaler or model.purpose == "FaceSR":
         raise _not_an_upscaler(found.path)

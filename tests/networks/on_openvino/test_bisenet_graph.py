@@ -9,24 +9,19 @@ import pytest
 from numpy.typing import NDArray
 
 from photoenhance_ui.catalogue import by_name
+from photoenhance_ui.contracts import FACE_PX
 from photoenhance_ui.errors import WeightsDamaged
-from photoenhance_ui.networks.interfaces import FACE_PX
 from photoenhance_ui.networks.on_openvino.bisenet_graph import bisenet_graph
-from photoenhance_ui.networks.on_openvino.graphs import Weights
-from photoenhance_ui.networks.on_openvino.loading import compile_face_network
-from photoenhance_ui.networks.parsing import (
-    BISENET_FACE,
-    CLASSES,
-    IMAGENET_DEVIATIONS,
-    IMAGENET_MEANS,
-)
+from photoenhance_ui.networks.on_openvino.layers import Weights
+from photoenhance_ui.networks.on_openvino.loading import load_parser
+from photoenhance_ui.networks.parsing import BISENET, CLASSES
 from photoenhance_ui.networks.state_dicts import floats_of
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.weights import Installed
 from tests.conftest import skimage_photo
 from tests.networks.reading import Read
 
-BISENET = "parsing_bisenet"
+NAME = "parsing_bisenet"
 ONLY_FOR_TRAINING = ("conv_out16.", "conv_out32.")
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -40,7 +35,7 @@ def normalised(faces: Pixels) -> Any:
     import torch
 
     numbers = faces.astype(np.float32) / np.float32(np.iinfo(faces.dtype).max)
-    like_imagenet = (numbers - np.float32(IMAGENET_MEANS)) / np.float32(IMAGENET_DEVIATIONS)
+    like_imagenet = (numbers - np.float32(BISENET.means)) / np.float32(BISENET.deviations)
     return torch.from_numpy(like_imagenet).permute(0, 3, 1, 2)
 
 
@@ -82,10 +77,10 @@ class Both:
         self.weights: Weights = floats_of(
             {name: value.numpy() for name, value in self.plain.state_dict().items()}
         )
-        known = by_name(BISENET)
-        self.installed = Installed(BISENET, folder / known.file, known)
+        known = by_name(NAME)
+        self.installed = Installed(NAME, folder / known.file, known)
         torch.save(self.plain.state_dict(), self.installed.path)
-        self.parser = compile_face_network(self.installed)
+        self.parser = load_parser(self.installed)
 
     def expected(self, faces: Pixels) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         """The mask by torch, and where its best class leads the second by more than rounding."""
@@ -98,7 +93,7 @@ class Both:
         first, second = scores.topk(2, dim=1).values.unbind(dim=1)
         sure = (first - second > 1e-4 * scores.abs().max()).numpy()
         assert sure.mean() > 0.99
-        return np.where(np.isin(best, BISENET_FACE), np.uint8(255), np.uint8(0)), sure
+        return np.where(np.isin(best, BISENET.face_classes), np.uint8(255), np.uint8(0)), sure
 
 
 @pytest.fixture(scope="module")
@@ -151,4 +146,4 @@ def test_weights_of_another_shape_are_refused(both: Both) -> None:
 def test_the_file_of_the_other_parser_is_damaged(both: Both) -> None:
     wrong = Installed("parsing_parsenet", both.installed.path, by_name("parsing_parsenet"))
     with pytest.raises(WeightsDamaged, match=wrong.path.name):
-        compile_face_network(wrong)
+        load_parser(wrong)

@@ -18,16 +18,14 @@ from openvino import opset13 as op
 
 from photoenhance_ui.catalogue import by_name
 from photoenhance_ui.errors import NetworkFailed, WeightsDamaged
-from photoenhance_ui.networks.likeness import LEAST_BLENDED_DB
-from photoenhance_ui.networks.on_openvino.compiled import (
-    CompiledParser,
-    CompiledRestorer,
-    has_bfloat16,
-)
-from photoenhance_ui.networks.on_openvino.face_graphs import parsenet_graph, restorer_graph
-from photoenhance_ui.networks.on_openvino.graphs import Depth, Weights
-from photoenhance_ui.networks.on_openvino.loading import compile_face_network
-from photoenhance_ui.networks.on_openvino.proofs import parser_forms, prove_parser
+from photoenhance_ui.networks.on_openvino.calibration import calibrate_parser, parser_forms
+from photoenhance_ui.networks.on_openvino.compilation import has_bfloat16
+from photoenhance_ui.networks.on_openvino.compiled_networks import CompiledParser, CompiledRestorer
+from photoenhance_ui.networks.on_openvino.face_graphs import restorer_graph
+from photoenhance_ui.networks.on_openvino.layers import Depth, Weights
+from photoenhance_ui.networks.on_openvino.loading import load_parser, load_restorer
+from photoenhance_ui.networks.on_openvino.parsenet_graph import parsenet_graph
+from photoenhance_ui.networks.similarity import MIN_BLENDED_DB
 from photoenhance_ui.networks.state_dicts import floats_of, load_arrays
 from photoenhance_ui.weights import Installed
 from tests.conftest import skimage_photo
@@ -73,7 +71,7 @@ def in_torch(found: Installed) -> Any:
     """The same file's network, computed by torch."""
     from photoenhance_ui.networks.on_torch.backend import TorchBackend
 
-    return TorchBackend("cpu", fuse=False).load(found, None)
+    return TorchBackend("cpu", fuse=False).load(found, None).exact
 
 
 def installed(folder: Path, file: str) -> Installed:
@@ -82,8 +80,7 @@ def installed(folder: Path, file: str) -> Installed:
 
 def test_gfpgan_restores_as_in_torch(folder: Path) -> None:
     found = installed(folder, GFPGAN_FILE)
-    compiled, plain = compile_face_network(found), in_torch(found)
-    assert compiled is not None
+    compiled, plain = load_restorer(found), in_torch(found)
     restored = compiled(face())
     expected = plain(face())
     assert restored.shape == expected.shape == (1, 512, 512, 3)
@@ -96,8 +93,7 @@ def test_gfpgan_restores_as_in_torch(folder: Path) -> None:
 
 def test_parsenet_tells_the_same_pixels(folder: Path) -> None:
     found = installed(folder, PARSENET_FILE)
-    compiled, plain = compile_face_network(found), in_torch(found)
-    assert compiled is not None
+    compiled, plain = load_parser(found), in_torch(found)
     mask = compiled(face())
     expected = plain(face())
     assert (mask.shape, mask.dtype) == ((1, 512, 512), np.uint8)
@@ -107,10 +103,13 @@ def test_parsenet_tells_the_same_pixels(folder: Path) -> None:
 
 
 def test_the_wrong_file_is_refused(folder: Path) -> None:
-    for file, other in ((GFPGAN_FILE, PARSENET_FILE), (PARSENET_FILE, GFPGAN_FILE)):
+    for file, other, load in (
+        (GFPGAN_FILE, PARSENET_FILE, load_restorer),
+        (PARSENET_FILE, GFPGAN_FILE, load_parser),
+    ):
         wrong = dataclasses.replace(installed(folder, file), path=folder / other)
         with pytest.raises(WeightsDamaged):
-            compile_face_network(wrong)
+            load(wrong)
 
 
 def test_values_that_are_no_numbers_are_no_face() -> None:
@@ -123,15 +122,14 @@ def test_values_that_are_no_numbers_are_no_face() -> None:
 
 def test_a_file_that_is_gone_when_a_graph_is_made_is_told(tmp_path: Path, folder: Path) -> None:
     path = Path(shutil.copy(folder / PARSENET_FILE, tmp_path))
-    parser = compile_face_network(dataclasses.replace(installed(folder, PARSENET_FILE), path=path))
-    assert parser is not None
+    parser = load_parser(dataclasses.replace(installed(folder, PARSENET_FILE), path=path))
     path.unlink()
     with pytest.raises(WeightsDamaged, match=PARSENET_FILE):
         parser(face())
 
 
 def test_a_smaller_look_gives_a_mask_of_pixels_twice_as_large(folder: Path) -> None:
-    parser = compile_face_network(installed(folder, PARSENET_FILE))
+    parser = load_parser(installed(folder, PARSENET_FILE))
     assert isinstance(parser, CompiledParser)
     whole, half = parser(face()), parser.in_form(reduced=2, fast=False)(face())
     assert half.shape == whole.shape
@@ -144,7 +142,7 @@ def test_a_smaller_look_gives_a_mask_of_pixels_twice_as_large(folder: Path) -> N
 
 @pytest.mark.skipif(not has_bfloat16(), reason="this processor has no bfloat16")
 def test_faces_in_bfloat16_are_near_and_not_the_same(folder: Path) -> None:
-    exact = compile_face_network(installed(folder, GFPGAN_FILE))
+    exact = load_restorer(installed(folder, GFPGAN_FILE))
     assert isinstance(exact, CompiledRestorer)
     one, other = exact(face()), exact.in_form(fast=True)(face())
     assert not np.array_equal(one, other)
@@ -154,25 +152,25 @@ def test_faces_in_bfloat16_are_near_and_not_the_same(folder: Path) -> None:
 
 
 @pytest.fixture
-def proven_on_one_face(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("photoenhance_ui.networks.likeness.faces", lambda: [face()[0]])
+def measured_on_one_face(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("photoenhance_ui.networks.similarity.faces", lambda: [face()[0]])
 
 
-@pytest.mark.usefixtures("proven_on_one_face")
+@pytest.mark.usefixtures("measured_on_one_face")
 def test_a_parser_whose_looks_differ_stays_as_it_is(folder: Path) -> None:
-    """Random weights tell pixels apart at random: no faster form is near, and the proof says so."""
-    parser = compile_face_network(installed(folder, PARSENET_FILE))
+    """Random weights tell pixels apart at random: no faster form is near."""
+    parser = load_parser(installed(folder, PARSENET_FILE))
     assert isinstance(parser, CompiledParser)
-    proof = prove_parser(parser)
-    assert not proof.passed
-    assert proof.worst_db < LEAST_BLENDED_DB
+    calibration = calibrate_parser(parser)
+    assert not calibration.passed
+    assert calibration.worst_db < MIN_BLENDED_DB
 
 
-@pytest.mark.usefixtures("proven_on_one_face")
+@pytest.mark.usefixtures("measured_on_one_face")
 def test_a_parser_whose_looks_agree_takes_the_fastest(folder: Path) -> None:
     weights = dict(floats_of(load_arrays(folder / PARSENET_FILE)))
     weights["out_mask_conv.conv2d.bias"] = np.eye(19, dtype=np.float32)[1] * 1e4  # skin everywhere
     skin_only = partial(parsenet_graph, face_classes=(1,))
-    proof = prove_parser(CompiledParser("skin", lambda: weights, skin_only))
-    assert proof.form == parser_forms()[0].name
-    assert proof.worst_db == 99.0
+    calibration = calibrate_parser(CompiledParser("skin", lambda: weights, skin_only))
+    assert calibration.form == parser_forms()[0].name
+    assert calibration.worst_db == 99.0

@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 from openvino import opset13 as op
 
-from photoenhance_ui.networks.on_openvino.compiled import compiled
+from photoenhance_ui.networks.on_openvino.compilation import compile_graph
 from photoenhance_ui.networks.on_openvino.pieces import Piece, Run, answer_of, cut
 
 CHANNELS = 4
@@ -49,7 +49,7 @@ def last_taken(x: NDArray[np.float32], factor: float = 1.0) -> NDArray[np.float3
     pieces = cut(branched())
     run = Run(pieces, np.split(x, len(x)))
     for piece in pieces:
-        taken = run.taken(piece, compiled(piece.before))
+        taken = run.taken(piece, compile_graph(piece.before))
         scale = np.float32(factor if piece.name == "second" else 1)
         run.answer(piece, [scale * by_numpy(one, piece) for one in taken])
     return np.concatenate(taken)
@@ -64,7 +64,7 @@ def test_pieces_are_the_convolutions_in_order() -> None:
 
 
 def test_values_go_through_the_pieces_as_through_the_whole() -> None:
-    whole = answer_of(compiled(branched()), [values()])
+    whole = answer_of(compile_graph(branched()), [values()])
     third = cut(branched())[-1]
     assert np.tanh(by_numpy(last_taken(values()), third)) == pytest.approx(whole, abs=1e-4)
 

@@ -5,18 +5,22 @@ import openvino as ov
 import pytest
 from numpy.typing import NDArray
 
-from photoenhance_ui.networks.on_openvino import graphs
-from photoenhance_ui.networks.on_openvino.compiled import compiled
-from photoenhance_ui.networks.on_openvino.graphs import QuantizedConvolution
+from photoenhance_ui.networks.on_openvino.compilation import compile_graph
+from photoenhance_ui.networks.on_openvino.layers import Quantized, QuantizedConvolution, Weights
 from photoenhance_ui.networks.on_openvino.quantization import (
     COLUMNS_AT_ONCE,
-    LARGEST,
-    LARGEST_IN_PAIRS,
-    adds_exactly,
     column_by_column,
     inverse_root,
-    largest_weight,
     quantized,
+)
+from photoenhance_ui.networks.on_openvino.rrdb_graph import rrdb
+from photoenhance_ui.networks.on_openvino.srvgg_graph import srvgg
+from photoenhance_ui.networks.on_openvino.upscaler_graph import upscaler_graph
+from photoenhance_ui.networks.on_openvino.whole_sums import (
+    MAX_WEIGHT,
+    MAX_WEIGHT_IN_PAIRS,
+    adds_exactly,
+    largest_weight,
 )
 from photoenhance_ui.networks.shapes import rrdb_shapes, srvgg_shapes
 from tests.conftest import skimage_photo
@@ -47,17 +51,17 @@ def uneven(seed: int = 0) -> dict[str, NDArray[np.float32]]:
     return weights
 
 
-def graph_of(weights: graphs.Weights) -> ov.Model:
-    return graphs.level_graph(graphs.srvgg(4), weights, np.uint8)
+def graph_of(weights: Weights) -> ov.Model:
+    return upscaler_graph(srvgg(4), weights, np.uint8)
 
 
-def enlarged(weights: graphs.Weights, made: graphs.Quantized | None) -> NDArray[np.float64]:
-    graph = graphs.level_graph(graphs.srvgg(4), weights, np.uint16, made)
-    answer = compiled(graph).infer(np.stack(pictures(12)[8:]).astype(np.uint16) * 257)[0]
+def enlarged(weights: Weights, made: Quantized | None) -> NDArray[np.float64]:
+    graph = upscaler_graph(srvgg(4), weights, np.uint16, made)
+    answer = compile_graph(graph).infer(np.stack(pictures(12)[8:]).astype(np.uint16) * 257)[0]
     return np.asarray(answer, np.float64)
 
 
-def plainly(exact: graphs.Quantized, weights: graphs.Weights) -> dict[str, QuantizedConvolution]:
+def plainly(exact: Quantized, weights: Weights) -> dict[str, QuantizedConvolution]:
     """Each weight to its nearest step, each input over its whole range, no channel scaled."""
     made = {}
     for name, fitted in exact.items():
@@ -74,31 +78,31 @@ def plainly(exact: graphs.Quantized, weights: graphs.Weights) -> dict[str, Quant
 
 
 @pytest.fixture(scope="module")
-def weights() -> graphs.Weights:
+def weights() -> Weights:
     return uneven()
 
 
 @pytest.fixture(scope="module")
-def made(weights: graphs.Weights) -> graphs.Quantized:
+def made(weights: Weights) -> Quantized:
     return quantized(graph_of(weights), pictures(), largest_weight())
 
 
 def test_each_convolution_is_there_by_its_name_in_whole_numbers(
-    weights: graphs.Weights, made: graphs.Quantized
+    weights: Weights, made: Quantized
 ) -> None:
     assert list(made) == [key[: -len(".weight")] for key, v in weights.items() if v.ndim == 4]
     for name, convolution in made.items():
         kernel = weights[f"{name}.weight"]
         assert convolution.kernel.dtype == np.int8
         assert convolution.kernel.shape == kernel.shape
-        assert np.abs(convolution.kernel.astype(int)).max() <= LARGEST
+        assert np.abs(convolution.kernel.astype(int)).max() <= MAX_WEIGHT
         assert convolution.scales.shape == kernel.shape[1:2]
         assert convolution.steps.shape == convolution.bias.shape == kernel.shape[:1]
         assert (convolution.scales > 0).all()
         assert (convolution.steps > 0).all()
 
 
-def test_zero_lies_on_a_step_of_every_range(made: graphs.Quantized) -> None:
+def test_zero_lies_on_a_step_of_every_range(made: Quantized) -> None:
     """Or the zeros around a picture would be something else."""
     first = made["body.0"]
     assert (first.low, first.high, first.scales.tolist()) == (0.0, 1.0, [1.0, 1.0, 1.0])
@@ -108,7 +112,7 @@ def test_zero_lies_on_a_step_of_every_range(made: graphs.Quantized) -> None:
         assert steps == pytest.approx(round(steps), abs=1e-3)
 
 
-def test_it_is_nearer_than_plain_rounding(weights: graphs.Weights, made: graphs.Quantized) -> None:
+def test_it_is_nearer_than_plain_rounding(weights: Weights, made: Quantized) -> None:
     exact = enlarged(weights, None)
     fitted, plain = (
         np.mean((enlarged(weights, ways) - exact) ** 2) for ways in (made, plainly(made, weights))
@@ -117,20 +121,20 @@ def test_it_is_nearer_than_plain_rounding(weights: graphs.Weights, made: graphs.
     assert np.std(exact) > 20 * np.sqrt(fitted), "the picture comes through"
 
 
-def test_weights_are_at_most_as_large_as_asked_for(weights: graphs.Weights) -> None:
-    made = quantized(graph_of(weights), pictures(), LARGEST_IN_PAIRS)
+def test_weights_are_at_most_as_large_as_asked_for(weights: Weights) -> None:
+    made = quantized(graph_of(weights), pictures(), MAX_WEIGHT_IN_PAIRS)
     for convolution in made.values():
-        assert np.abs(convolution.kernel.astype(int)).max() == LARGEST_IN_PAIRS
+        assert np.abs(convolution.kernel.astype(int)).max() == MAX_WEIGHT_IN_PAIRS
 
 
 def test_any_processor_adds_up_products_of_small_weights_as_they_are() -> None:
     """And of what it is given where nothing is said of small ones."""
-    assert adds_exactly(LARGEST_IN_PAIRS)
+    assert adds_exactly(MAX_WEIGHT_IN_PAIRS)
     assert adds_exactly(largest_weight())
 
 
 def test_portions_of_pictures_change_little(
-    weights: graphs.Weights, made: graphs.Quantized, monkeypatch: pytest.MonkeyPatch
+    weights: Weights, made: Quantized, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(f"{quantized.__module__}.PICTURES_AT_ONCE", 3)
     other = quantized(graph_of(weights), pictures(), largest_weight())
@@ -188,7 +192,7 @@ def test_channels_that_are_always_zero_do_no_harm() -> None:
     assert np.sqrt(np.mean(error**2)) < 65535 / 50
 
 
-def test_pictures_without_anything_in_them_do_no_harm(weights: graphs.Weights) -> None:
+def test_pictures_without_anything_in_them_do_no_harm(weights: Weights) -> None:
     made = quantized(graph_of(weights), [np.zeros((32, 32, 3), np.uint8)], largest_weight())
     for convolution in made.values():
         assert np.isfinite(convolution.steps).all()
@@ -202,12 +206,12 @@ def test_networks_with_branches_are_fitted_too() -> None:
         name: chance.normal(0, 0.5 * np.prod(shape[1:]) ** -0.5, shape).astype(np.float32)
         for name, shape in rrdb_shapes(1, 2).items()
     }
-    graph = graphs.level_graph(graphs.rrdb(2), weights, np.uint8)
+    graph = upscaler_graph(rrdb(2), weights, np.uint8)
     some = [picture[:16, :16] for picture in pictures(2)]
     made = quantized(graph, some, largest_weight())
     assert list(made) == [key[: -len(".weight")] for key in weights if key.endswith(".weight")]
     exact, fast = (
-        compiled(graphs.level_graph(graphs.rrdb(2), weights, np.uint16, ways)).infer(
+        compile_graph(upscaler_graph(rrdb(2), weights, np.uint16, ways)).infer(
             np.stack(some).astype(np.uint16) * 257
         )[0]
         for ways in ({}, made)

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from photoenhance_ui.catalogue import by_name
 from photoenhance_ui.errors import NetworkFailed, WeightsDamaged
-from photoenhance_ui.networks.on_openvino.compiled import CompiledRestorer
-from photoenhance_ui.networks.on_openvino.graphs import Weights
-from photoenhance_ui.networks.on_openvino.loading import compile_face_network
+from photoenhance_ui.networks.on_openvino.compiled_networks import CompiledRestorer
+from photoenhance_ui.networks.on_openvino.layers import Weights
+from photoenhance_ui.networks.on_openvino.loading import load_restorer
 from photoenhance_ui.networks.on_openvino.restoreformer_graph import (
     CODE,
     CODES,
@@ -81,7 +81,7 @@ class Both:
         known = by_name(RESTOREFORMER)
         self.installed = Installed(RESTOREFORMER, folder / known.file, known)
         torch.save({"params": self.plain.state_dict()}, self.installed.path)
-        self.restorer = compile_face_network(self.installed)
+        self.restorer = load_restorer(self.installed)
 
     def expected(self, faces: Pixels) -> NDArray[np.float32]:
         """Levels of 8 bits that torch gives, not rounded."""
@@ -143,7 +143,7 @@ def test_weights_of_another_shape_are_refused(both: Both) -> None:
 def test_the_file_of_the_other_restorer_is_damaged(both: Both) -> None:
     wrong = Installed(GFPGAN, both.installed.path, by_name(GFPGAN))
     with pytest.raises(WeightsDamaged, match=wrong.path.name):
-        compile_face_network(wrong)
+        load_restorer(wrong)
 
 
 def test_values_that_are_no_numbers_are_no_face(both: Both) -> None:

@@ -15,7 +15,13 @@ torch = pytest.importorskip("torch")
 from benchmarks import seeded_weights
 from photoenhance_ui.catalogue import CATALOGUE, Architecture, Role
 from photoenhance_ui.errors import WeightsDamaged
-from photoenhance_ui.networks.on_torch.architectures import module_of
+from photoenhance_ui.networks.on_torch.architectures import (
+    DETECTORS,
+    PARSERS,
+    RESTORERS,
+    UPSCALERS,
+    module_of,
+)
 from photoenhance_ui.networks.state_dicts import Arrays
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -29,6 +35,14 @@ OFFICIAL = {
     Architecture.RETINAFACE_MOBILENET: lambda: seeded_weights.retinaface_state("mobile0.25"),
     Architecture.PARSENET: seeded_weights.parsenet_state,
     Architecture.BISENET: seeded_weights.bisenet_state,
+}
+
+
+BUILDS = {
+    **UPSCALERS,
+    **DETECTORS,
+    **RESTORERS,
+    **{architecture: build for architecture, (build, _) in PARSERS.items()},
 }
 
 
@@ -82,7 +96,7 @@ def test_it_gives_bit_for_bit_what_the_cards_package_gives(name: str) -> None:
     architecture, make_state, make_reference, side = CARDS[name]
     torch.manual_seed(3)
     state = dict(make_state())
-    ours = module_of(architecture, arrays_of(state), Path("any.pth")).eval()
+    ours = module_of(BUILDS[architecture], arrays_of(state), Path("any.pth")).eval()
     reference = make_reference()
     reference.load_state_dict(state, strict=True)
     picture = torch.rand(1, 3, side, side) * 2 - 1
@@ -97,11 +111,12 @@ def test_it_gives_bit_for_bit_what_the_cards_package_gives(name: str) -> None:
 @pytest.mark.parametrize("architecture", OFFICIAL, ids=lambda a: a.name.lower())
 def test_it_takes_its_official_weights_and_no_others(architecture: Architecture) -> None:
     weights = arrays_of(OFFICIAL[architecture]())
-    assert sum(p.numel() for p in module_of(architecture, weights, Path("a.pth")).parameters())
+    build = BUILDS[architecture]
+    assert sum(p.numel() for p in module_of(build, weights, Path("a.pth")).parameters())
     some = next(name for name in weights if name.endswith(".weight"))
     for wrong in ({name: value for name, value in weights.items() if name != some}, {}):
         with pytest.raises(WeightsDamaged, match=r"a\.pth"):
-            module_of(architecture, wrong, Path("a.pth"))
+            module_of(build, wrong, Path("a.pth"))
 
 
 def test_every_network_that_torch_can_be_asked_for_has_its_architecture() -> None:

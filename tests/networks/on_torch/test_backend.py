@@ -15,15 +15,19 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 from torch import Tensor, nn
 
-from photoenhance_ui.catalogue import by_name
-from photoenhance_ui.networks.interfaces import Upscaler
-from photoenhance_ui.networks.likeness import crops, is_near, likeness_db
+from photoenhance_ui.catalogue import Role, by_name
+from photoenhance_ui.contracts import Upscaler
+from photoenhance_ui.networks.calibration_pictures import crops
+from photoenhance_ui.networks.interfaces import Forms
 from photoenhance_ui.networks.on_torch.backend import TorchBackend
-from photoenhance_ui.networks.on_torch.finders import TorchFinder
-from photoenhance_ui.networks.on_torch.parsers import HALF, TorchParser
+from photoenhance_ui.networks.on_torch.detectors import TorchDetector
+from photoenhance_ui.networks.on_torch.forms import forms_of
+from photoenhance_ui.networks.on_torch.parsers import TorchParser
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.on_torch.restorers import TorchRestorer
 from photoenhance_ui.networks.on_torch.upscalers import TorchUpscaler
+from photoenhance_ui.networks.parsing import HALF, Parsing
+from photoenhance_ui.networks.similarity import is_near, upscaler_psnr_db
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.request import BUILTIN
 from photoenhance_ui.weights import BUILTIN_FILE, Installed
@@ -78,11 +82,11 @@ def restorer(factor: float = 1.0) -> TorchRestorer:
 
 
 def parser(network: nn.Module | None = None) -> TorchParser:
-    return TorchParser("parser", network or Doubled(19), CPU, (1,), (HALF, HALF))
+    return TorchParser("parser", network or Doubled(19), CPU, Parsing((1,), HALF, HALF))
 
 
 @pytest.fixture
-def own_networks(tmp_path: Path) -> dict[str, Upscaler]:
+def own_networks(tmp_path: Path) -> dict[str, Forms]:
     """One of each kind: the built-in one, a blend, one that folds, one that only torch knows."""
     for name in (GENERAL, GENERAL_WDN):
         save_file(random_srvgg(64, 32, 4, len(name)), tmp_path / f"{name}.safetensors")
@@ -100,31 +104,35 @@ def own_networks(tmp_path: Path) -> dict[str, Upscaler]:
     }
 
 
-def test_on_a_cpu_there_is_no_fast_form(own_networks: dict[str, Upscaler]) -> None:
-    for network in (*own_networks.values(), restorer(), parser()):
-        assert BACKEND.fast_form(network, 0.5) is None
+def test_on_a_cpu_there_is_no_fast_form(own_networks: dict[str, Forms]) -> None:
+    faces = (
+        forms_of(Role.RESTORER, restorer(), on_gpu=False),
+        forms_of(Role.PARSER, parser(), on_gpu=False),
+    )
+    for forms in (*own_networks.values(), *faces):
+        assert forms.fast_form(0.5) is None
 
 
 @pytest.mark.parametrize("name", ["builtin", "blended", "folding", "span"])
 def test_the_fast_form_of_an_upscaler_is_another_one_in_16_bits(
-    own_networks: dict[str, Upscaler], name: str
+    own_networks: dict[str, Forms], name: str
 ) -> None:
-    exact = own_networks[name]
+    exact: Upscaler = own_networks[name].exact
     before = exact(picture(), 0.3)
-    fast = BACKEND.in_fast_form(exact)
+    fast = own_networks[name].in_fast_form()
     result = fast(picture(), 0.3)
     assert (fast.name, fast.scale, fast.is_blended) == (exact.name, exact.scale, exact.is_blended)
     assert (result.dtype, result.shape) == (before.dtype, before.shape)
-    assert is_near(*likeness_db(exact, fast, 0.3, crops(1, 1, 24)))
+    assert is_near(*upscaler_psnr_db(exact, fast, 0.3, crops(1, 1, 24)))
     assert types_seen(fast, picture(), 0.3) == {torch.float16}
     assert types_seen(exact, picture(), 0.3) == {torch.float32}, "the exact one is another now"
     assert np.array_equal(exact(picture(), 0.3), before)
 
 
 def test_face_networks_are_in_bfloat16_whose_values_do_not_overflow() -> None:
-    for exact in (restorer(), parser()):
+    for role, exact in ((Role.RESTORER, restorer()), (Role.PARSER, parser())):
         before = exact(picture())
-        fast = BACKEND.in_fast_form(exact)
+        fast = forms_of(role, exact, on_gpu=False).in_fast_form()
         assert fast.name == exact.name
         assert types_seen(fast, picture()) == {torch.bfloat16}
         assert types_seen(exact, picture()) == {torch.float32}
@@ -132,20 +140,18 @@ def test_face_networks_are_in_bfloat16_whose_values_do_not_overflow() -> None:
 
 
 def test_a_detector_stays_as_it_is() -> None:
-    finder = TorchFinder("finder", Doubled(), CPU)
-    assert BACKEND.in_fast_form(finder) is finder
+    detector = TorchDetector("detector", Doubled(), CPU)
+    assert forms_of(Role.DETECTOR, detector, on_gpu=True).in_fast_form() is detector
 
 
-class OnGpu(TorchBackend):
-    """What a GPU's backend decides of networks that lie on the CPU."""
-
-    def __init__(self) -> None:
-        super().__init__("meta", fuse=False)
+def on_gpu(role: Role, network: Any) -> str | None:
+    """The form that a GPU would use of a network that lies on the CPU."""
+    return forms_of(role, network, on_gpu=True).fast_form(0.5)
 
 
-def test_on_a_gpu_16_bits_are_used_where_they_are_near(own_networks: dict[str, Upscaler]) -> None:
-    assert OnGpu().fast_form(own_networks["builtin"], 0.5) == "16 bits"
-    assert OnGpu().fast_form(restorer(), 0.5) == "16 bits"
+def test_on_a_gpu_16_bits_are_used_where_they_are_near(own_networks: dict[str, Forms]) -> None:
+    assert on_gpu(Role.UPSCALER, own_networks["builtin"].exact) == "16 bits"
+    assert on_gpu(Role.RESTORER, restorer()) == "16 bits"
 
 
 class Coarse(nn.Module):
@@ -160,7 +166,7 @@ class Coarse(nn.Module):
 
 
 def test_and_not_where_they_are_far() -> None:
-    assert OnGpu().fast_form(TorchUpscaler("coarse", 1, Coarse(), CPU), 0.5) is None
+    assert on_gpu(Role.UPSCALER, TorchUpscaler("coarse", 1, Coarse(), CPU)) is None
 
 
 class ByLastDigits(nn.Module):
@@ -176,8 +182,8 @@ class ByLastDigits(nn.Module):
 
 
 def test_a_parser_that_sees_other_pixels_in_16_bits_stays_exact() -> None:
-    assert OnGpu().fast_form(parser(ByLastDigits()), 0.5) is None
-    assert OnGpu().fast_form(parser(), 0.5) == "16 bits"
+    assert on_gpu(Role.PARSER, parser(ByLastDigits())) is None
+    assert on_gpu(Role.PARSER, parser()) == "16 bits"
 
 
 def test_a_network_that_overflows_in_16_bits_stays_exact_and_fails_nothing() -> None:
@@ -186,7 +192,7 @@ def test_a_network_that_overflows_in_16_bits_stays_exact_and_fails_nothing() -> 
         network[0].weight.fill_(1e4)
         network[0].bias.fill_(1e5)  # more than float16 can hold
         network[1].weight.fill_(1e-6)
-    assert OnGpu().fast_form(TorchUpscaler("large", 1, network, CPU), 0.5) is None
+    assert on_gpu(Role.UPSCALER, TorchUpscaler("large", 1, network, CPU)) is None
 
 
 def test_a_device_that_cannot_compute_in_16_bits_computes_exactly() -> None:
@@ -201,13 +207,14 @@ def test_a_device_that_cannot_compute_in_16_bits_computes_exactly() -> None:
             return (faces,)
 
     exact = TorchRestorer("refusing", Refuses(), CPU)
-    assert OnGpu().fast_form(exact, 0.5) is None
+    assert on_gpu(Role.RESTORER, exact) is None
     faces: NDArray[np.uint8] = exact(picture())
     assert np.array_equal(faces, picture())
 
 
-def test_nothing_is_assumed_so_all_is_confirmed(own_networks: dict[str, Upscaler]) -> None:
-    assert all(BACKEND.confirm(network) for network in own_networks.values())
+def test_nothing_is_assumed_so_all_is_confirmed(own_networks: dict[str, Forms]) -> None:
+    assert all(forms.confirm() for forms in own_networks.values())
     BACKEND.stop()
-    BACKEND.release_memory(own_networks["builtin"])
-    assert own_networks["builtin"](picture(), 0.0).any()
+    builtin = own_networks["builtin"]
+    builtin.release_memory(builtin.exact)
+    assert builtin.exact(picture(), 0.0).any()

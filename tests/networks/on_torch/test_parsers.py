@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from torchvision.transforms.functional import normalize
 
 from photoenhance_ui.catalogue import by_name
+from photoenhance_ui.contracts import FaceParser
 from photoenhance_ui.errors import WeightsDamaged
-from photoenhance_ui.networks.interfaces import FaceParser
 from photoenhance_ui.networks.on_torch.parsers import load_parser
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.parsing import CLASSES

@@ -6,8 +6,8 @@ torch = pytest.importorskip("torch")
 
 from torch import nn
 
-from photoenhance_ui.networks.on_torch.fused import Fused
 from photoenhance_ui.networks.on_torch.placement import Placement, gpus, name_of_cuda
+from photoenhance_ui.networks.on_torch.torch_compile import TorchCompiled
 
 CPU = Placement(torch.device("cpu"))
 
@@ -29,8 +29,8 @@ def test_the_same_place_in_another_type_is_the_same_but_for_it() -> None:
 
 
 def test_operations_are_joined_where_that_is_asked_for() -> None:
-    assert not isinstance(CPU.settle(nn.ReLU()), Fused)
-    assert isinstance(Placement(torch.device("cpu"), fuse=True).settle(nn.ReLU()), Fused)
+    assert not isinstance(CPU.settle(nn.ReLU()), TorchCompiled)
+    assert isinstance(Placement(torch.device("cpu"), fuse=True).settle(nn.ReLU()), TorchCompiled)
 
 
 def test_a_gpu_has_a_pixels_channels_together() -> None:

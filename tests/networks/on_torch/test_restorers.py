@@ -19,9 +19,9 @@ from torch import Tensor, nn
 
 from benchmarks import seeded_weights
 from photoenhance_ui.catalogue import Architecture, by_name
+from photoenhance_ui.contracts import FACE_PX, FaceRestorer
 from photoenhance_ui.errors import WeightsDamaged
-from photoenhance_ui.networks.interfaces import FACE_PX, FaceRestorer
-from photoenhance_ui.networks.on_torch.architectures import module_of
+from photoenhance_ui.networks.on_torch.architectures import RESTORERS, module_of
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.on_torch.restorers import load_restorer
 from photoenhance_ui.networks.on_torch.upscalers import load_upscaler
@@ -80,7 +80,7 @@ def gfpgan(tmp_path_factory: pytest.TempPathFactory) -> tuple[nn.Module, FaceRes
     ours = load_restorer(official(path), CPU)
     path.unlink()  # pytest keeps its folders for a while, and this is large
     arrays = {name: value.numpy() for name, value in state.items()}
-    return module_of(Architecture.GFPGAN_CLEAN, arrays, path).eval(), ours
+    return module_of(RESTORERS[Architecture.GFPGAN_CLEAN], arrays, path).eval(), ours
 
 
 def test_gfpgan_gives_the_plain_networks_face_each_time_alone_or_in_a_batch(
@@ -105,7 +105,7 @@ def restoreformer_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tup
     path = tmp_path_factory.mktemp("restoreformer") / f"{RESTOREFORMER}.pth"
     torch.save({"params": state}, path)
     arrays = {name: value.numpy() for name, value in state.items()}
-    yield module_of(Architecture.RESTOREFORMER, arrays, path).eval(), path
+    yield module_of(RESTORERS[Architecture.RESTOREFORMER], arrays, path).eval(), path
     path.unlink()
 
 

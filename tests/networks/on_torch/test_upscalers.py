@@ -21,9 +21,9 @@ from safetensors.numpy import save_file
 from torch import nn
 
 from photoenhance_ui.catalogue import Architecture, by_name
+from photoenhance_ui.contracts import Upscaler
 from photoenhance_ui.errors import WeightsDamaged
-from photoenhance_ui.networks.interfaces import Upscaler
-from photoenhance_ui.networks.on_torch.architectures import module_of
+from photoenhance_ui.networks.on_torch.architectures import UPSCALERS, module_of
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.on_torch.upscalers import (
     BLENDS_KEPT,
@@ -87,11 +87,11 @@ def installed(path: Path, weights: Weights) -> Installed:
 
 
 def srvgg(weights: Weights) -> nn.Module:
-    return module_of(Architecture.SRVGG, weights, ANY).eval()
+    return module_of(UPSCALERS[Architecture.SRVGG], weights, ANY).eval()
 
 
 def rrdb(weights: Weights) -> nn.Module:
-    return module_of(Architecture.RRDB, weights, ANY).eval()
+    return module_of(UPSCALERS[Architecture.RRDB], weights, ANY).eval()
 
 
 class Both:

@@ -3,9 +3,6 @@
 Only what compares with torch needs it.
 """
 
-import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +13,14 @@ import pytest
 from safetensors.numpy import save_file
 
 from photoenhance_ui.catalogue import by_name
-from photoenhance_ui.errors import NetworkFailed, WeightsDamaged
+from photoenhance_ui.errors import ArchitectureUnknown, NetworkFailed, WeightsDamaged
 from photoenhance_ui.geometry import Size, even_tiles_of, tiles_of
-from photoenhance_ui.networks.on_openvino import compiled, graphs
-from photoenhance_ui.networks.on_openvino.backend import compile_upscaler
-from photoenhance_ui.networks.on_openvino.compiled import GRAPHS_KEPT, CompiledUpscaler
+from photoenhance_ui.networks.on_openvino.compilation import GRAPHS_KEPT
+from photoenhance_ui.networks.on_openvino.compiled_networks import CompiledUpscaler
+from photoenhance_ui.networks.on_openvino.layers import Layers
+from photoenhance_ui.networks.on_openvino.loading import load_upscaler
+from photoenhance_ui.networks.on_openvino.srvgg_graph import srvgg
+from photoenhance_ui.networks.on_openvino.upscaler_graph import UpscalerLayers
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.request import BUILTIN
 from photoenhance_ui.weights import BUILTIN_FILE, Installed
@@ -55,12 +55,13 @@ def both(
 ) -> tuple[Pixels, Pixels]:
     """What the compiled network gives, and what torch gives of the same file."""
     torch = pytest.importorskip("torch")
+    from photoenhance_ui.networks.on_torch import upscalers
     from photoenhance_ui.networks.on_torch.placement import Placement
-    from photoenhance_ui.networks.on_torch.upscalers import load_upscaler
 
-    upscaler = compile_upscaler(found, companion)
-    assert upscaler is not None
-    expected = load_upscaler(found, companion, Placement(torch.device("cpu")))(images, denoise)
+    upscaler = load_upscaler(found, companion)
+    expected = upscalers.load_upscaler(found, companion, Placement(torch.device("cpu")))(
+        images, denoise
+    )
     assert expected.std() > 2, "the picture is lost on the way"
     return upscaler(images, denoise), expected
 
@@ -93,39 +94,36 @@ def test_blends_are_the_same_in_both(folder: Path, denoise: float) -> None:
 
 def test_a_blend_is_told_from_a_single_network(folder: Path) -> None:
     general, wdn = installed(folder, GENERAL), installed(folder, GENERAL_WDN)
-    alone, pair = compile_upscaler(general, None), compile_upscaler(general, wdn)
-    assert alone is not None and pair is not None
+    alone, pair = load_upscaler(general, None), load_upscaler(general, wdn)
     assert (alone.is_blended, pair.is_blended) == (False, True)
     assert alone.fingerprint != pair.fingerprint
-    again = compile_upscaler(general, None)
-    assert again is not None and again.fingerprint == alone.fingerprint
+    again = load_upscaler(general, None)
+    assert again.fingerprint == alone.fingerprint
 
 
-def test_only_some_strengths_are_kept_ready(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pair = compile_upscaler(installed(folder, GENERAL), installed(folder, GENERAL_WDN))
-    assert pair is not None
-    compilations: list[ov.Model] = []
-    plain = compiled.compiled
+def test_only_some_strengths_are_kept_ready(folder: Path) -> None:
+    general, wdn = installed(folder, GENERAL), installed(folder, GENERAL_WDN)
+    ends = load_upscaler(general, None).weights(1.0), load_upscaler(wdn, None).weights(1.0)
+    plain, built = srvgg(4), list[ov.Output]()
 
-    def counted(graph: ov.Model, *, fast: bool = False) -> ov.InferRequest:
-        compilations.append(graph)
-        return plain(graph, fast=fast)
+    def counted(layers: Layers, picture: ov.Output) -> ov.Output:
+        built.append(picture)
+        return plain.layers(layers, picture)
 
-    monkeypatch.setattr(compiled, "compiled", counted)
+    pair = CompiledUpscaler("pair", 4, UpscalerLayers(counted, plain.folded), ends)
     images = np.zeros((1, 4, 4, 3), np.uint8)
     strengths = [step / 10 for step in range(GRAPHS_KEPT + 1)]
     results = [pair(images, strength) for strength in strengths]
-    assert len(compilations) == len(strengths)
+    assert len(built) == len(strengths)
     for strength in strengths[1:]:
         pair(images, strength)
-    assert len(compilations) == len(strengths), "one of the last few was compiled again"
+    assert len(built) == len(strengths), "one of the last few was built again"
     assert np.array_equal(pair(images, strengths[0]), results[0])
-    assert len(compilations) == len(strengths) + 1, "more than a few are kept"
+    assert len(built) == len(strengths) + 1, "more than a few are kept"
 
 
 def test_many_threads_at_once_get_what_each_gets_alone() -> None:
-    upscaler = compile_upscaler(EMBEDDED, None)
-    assert upscaler is not None
+    upscaler = load_upscaler(EMBEDDED, None)
     photos = [skimage_photo(name, 24 + 4 * n)[None] for n, name in enumerate(("coffee",) * 6)]
     alone = [upscaler(photo, 0.0) for photo in photos]
     with ThreadPoolExecutor(4) as threads:
@@ -135,8 +133,7 @@ def test_many_threads_at_once_get_what_each_gets_alone() -> None:
 
 
 def test_an_answer_is_not_overwritten_by_the_next() -> None:
-    upscaler = compile_upscaler(EMBEDDED, None)
-    assert upscaler is not None
+    upscaler = load_upscaler(EMBEDDED, None)
     first = upscaler(skimage_photo("coffee", 16)[None], 0.0)
     before = first.copy()
     upscaler(skimage_photo("rocket", 16)[None], 0.0)
@@ -144,8 +141,7 @@ def test_an_answer_is_not_overwritten_by_the_next() -> None:
 
 
 def test_after_memory_was_released_the_answer_is_the_same() -> None:
-    upscaler = compile_upscaler(EMBEDDED, None)
-    assert upscaler is not None
+    upscaler = load_upscaler(EMBEDDED, None)
     upscaler.release_memory()  # nothing is compiled yet
     picture = skimage_photo("coffee", 200)[None]
     before = upscaler(picture, 0.5)
@@ -154,11 +150,10 @@ def test_after_memory_was_released_the_answer_is_the_same() -> None:
 
 
 def test_values_that_are_no_numbers_are_no_picture() -> None:
-    upscaler = compile_upscaler(EMBEDDED, None)
-    assert upscaler is not None
+    upscaler = load_upscaler(EMBEDDED, None)
     weights = dict(upscaler.weights(0.0))
     weights["body.0.bias"] = weights["body.0.bias"] + np.float32(np.inf)
-    broken = CompiledUpscaler("broken", 4, graphs.srvgg(4), (weights,))
+    broken = CompiledUpscaler("broken", 4, srvgg(4), (weights,))
     with pytest.raises(NetworkFailed, match="broken"):
         broken(skimage_photo("coffee", 16)[None], 0.0)
 
@@ -166,18 +161,18 @@ def test_values_that_are_no_numbers_are_no_picture() -> None:
 def test_a_network_of_another_architecture_is_left_to_others(tmp_path: Path) -> None:
     path = tmp_path / "mine.safetensors"
     save_file({"a": np.zeros(1, np.float32)}, path)
-    assert compile_upscaler(Installed("mine", path), None) is None
+    with pytest.raises(ArchitectureUnknown):
+        load_upscaler(Installed("mine", path), None)
 
 
 def test_the_wrong_file_is_refused(folder: Path) -> None:
     wrong = replace(installed(folder, GENERAL), path=installed(folder, FOLDING).path)
     with pytest.raises(WeightsDamaged):
-        compile_upscaler(wrong, None)
+        load_upscaler(wrong, None)
 
 
 def test_tiles_with_the_receptive_field_around_them_are_the_whole_exactly() -> None:
-    upscaler = compile_upscaler(EMBEDDED, None)
-    assert upscaler is not None
+    upscaler = load_upscaler(EMBEDDED, None)
     photo = skimage_photo("coffee", 100)
     whole = upscaler(photo[None], 0.0)[0]
     for tile in tiles_of(Size(100, 100), 40, upscaler.receptive_px):
@@ -188,65 +183,10 @@ def test_tiles_with_the_receptive_field_around_them_are_the_whole_exactly() -> N
 
 def test_tiles_of_a_folding_network_keep_its_grid(folder: Path) -> None:
     """RRDBNet sees further than this overlap, so they are near the whole and not the same."""
-    upscaler = compile_upscaler(installed(folder, FOLDING), None)
-    assert upscaler is not None
+    upscaler = load_upscaler(installed(folder, FOLDING), None)
     photo = skimage_photo("coffee", 98)
     whole = upscaler(photo[None], 0.0)[0]
     for tile in even_tiles_of(Size(98, 98), 32, 16):
         large = upscaler(photo[tile.padded.slices][None], 0.0)[0]
         core = large[tile.core.relative_to(tile.padded).scaled(2).slices]
         assert apart(core, whole[tile.core.scaled(2).slices]) <= 3
-
-
-SIGNALLED_AFTER_FREEING = """
-import signal
-import openvino as ov
-from photoenhance_ui.networks.on_openvino.compiled import compiled
-
-def graph():
-    picture = ov.opset13.parameter([1, 3, 8, 8], ov.Type.f32)
-    return ov.Model([ov.opset13.relu(picture)], [picture])
-
-first, second = compiled(graph()), compiled(graph())
-del first, second
-signal.signal(signal.SIGUSR1, lambda *_: print("heard", flush=True))
-signal.raise_signal(signal.SIGUSR1)
-"""
-
-
-def test_a_signal_is_heard_after_graphs_were_freed() -> None:
-    # OpenVINO gives the thread a stack for its signals, and takes it away with the core.
-    ended = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", SIGNALLED_AFTER_FREEING],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert (ended.returncode, ended.stdout) == (0, "heard\n")
-
-
-COMPILED_FAST = """
-import numpy as np, openvino as ov
-from openvino import opset13 as ops
-from photoenhance_ui.networks.on_openvino.compiled import compiled
-from photoenhance_ui.request import BUILTIN
-photo = ops.parameter([1, 3, 32, 32], np.float32)
-weights = ops.constant(np.full((8, 3, 3, 3), 0.5, np.float32))
-features = ops.convolution(photo, weights, [1, 1], [1, 1], [1, 1], [1, 1])
-ran = compiled(ov.Model([features], [photo]), fast=True)
-print(ran.infer({0: np.ones((1, 3, 32, 32), np.float32)})[0].max())
-"""
-
-
-@pytest.mark.parametrize("limit", ["AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI", "ALL"])
-def test_a_processor_held_to_fewer_instructions_computes_with_those(limit: str) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", COMPILED_FAST],
-        env={**os.environ, "ONEDNN_MAX_CPU_ISA": limit},
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert (ended.returncode, ended.stdout) == (0, "13.5\n")

@@ -17,7 +17,7 @@ from photoenhance_ui.networks.on_openvino.checked_layers import (
     relu,
     resized_like,
 )
-from photoenhance_ui.networks.on_openvino.graphs import Weights, moved
+from photoenhance_ui.networks.on_openvino.layers import Weights, moved
 from photoenhance_ui.networks.retinaface import BGR_MEANS
 
 ANCHORS_AT_A_PLACE = 2
@@ -45,9 +45,9 @@ class Backbone:
 
     body: Callable[[CheckedLayers, ov.Output], Levels]
     channels: int
-    """Of each level above the body."""
+    """How many channels each level above the body has."""
     activation: Activation
-    """Of the convolutions above the body."""
+    """What follows each convolution above the body."""
 
 
 def retinaface_graph(weights: Weights, backbone: Backbone) -> ov.Model:

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch._dynamo.utils import counters
 
 from photoenhance_ui.catalogue import Architecture
-from photoenhance_ui.networks.on_torch.architectures import module_of
-from photoenhance_ui.networks.on_torch.fused import Fused
+from photoenhance_ui.networks.on_torch.architectures import UPSCALERS, module_of
 from photoenhance_ui.networks.on_torch.placement import Placement
+from photoenhance_ui.networks.on_torch.torch_compile import TorchCompiled
 from tests.networks.random_weights import random_srvgg
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="there is no C++ compiler")
@@ -31,14 +31,14 @@ class Faces(nn.Module):
 
 @needs_compiler
 def test_photos_of_all_sizes_come_out_as_from_the_plain_network() -> None:
-    plain = module_of(Architecture.SRVGG, random_srvgg(8, 2, 2), Path("any.pth")).eval()
-    fused = Placement(torch.device("cpu"), fuse=True).settle(plain)
-    assert isinstance(fused, Fused)
+    plain = module_of(UPSCALERS[Architecture.SRVGG], random_srvgg(8, 2, 2), Path("any.pth")).eval()
+    compiled = Placement(torch.device("cpu"), fuse=True).settle(plain)
+    assert isinstance(compiled, TorchCompiled)
     counters.clear()
     with torch.inference_mode():
         for height, width in ((16, 24), (33, 20), (21, 64), (40, 41), (9, 100)):
             picture = torch.rand(1, 3, height, width)
-            output, expected = fused(picture), plain(picture)
+            output, expected = compiled(picture), plain(picture)
             assert output.shape == (1, 3, 2 * height, 2 * width)
             assert torch.allclose(output, expected, atol=1e-5)
     assert counters["stats"]["unique_graphs"] == 1, "joined once, for all sizes"
@@ -48,7 +48,7 @@ def test_photos_of_all_sizes_come_out_as_from_the_plain_network() -> None:
 def test_a_network_that_gives_more_than_a_picture() -> None:
     faces = torch.rand(2, 3, 8, 8)
     with torch.inference_mode():
-        picture, more = Fused(Faces())(faces, return_rgb=False)
+        picture, more = TorchCompiled(Faces())(faces, return_rgb=False)
     assert torch.allclose(picture, faces * 2 + 1)
     assert more == []
 
@@ -64,12 +64,12 @@ class Joined:
         return self._answer(picture)
 
 
-def fused_as(
+def compiled_as(
     answer: Callable[[Tensor], Any], monkeypatch: pytest.MonkeyPatch
-) -> tuple[Fused, Joined]:
+) -> tuple[TorchCompiled, Joined]:
     joined = Joined(answer)
     monkeypatch.setattr(torch, "compile", lambda *_, **__: joined)
-    return Fused(nn.ReLU()), joined
+    return TorchCompiled(nn.ReLU()), joined
 
 
 def fails(picture: Tensor) -> Tensor:
@@ -88,22 +88,22 @@ def test_where_joining_fails_the_plain_network_is_used_from_then_on(
     answer: Callable[[Tensor], Tensor], reason: str, monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
-    fused, joined = fused_as(answer, monkeypatch)
+    compiled, joined = compiled_as(answer, monkeypatch)
     picture = torch.rand(1, 3, 4, 4) - 0.5
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
-            assert torch.equal(fused(picture), picture.relu())
+            assert torch.equal(compiled(picture), picture.relu())
     assert joined.calls == 1
     (told,) = caplog.messages
     assert "network=ReLU" in told and reason in told
 
 
 def test_one_is_tested_once_and_then_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
-    fused, joined = fused_as(torch.relu, monkeypatch)
+    compiled, joined = compiled_as(torch.relu, monkeypatch)
     plain_calls: list[int] = []
-    fused.plain.register_forward_hook(lambda *_: plain_calls.append(1))
+    compiled.plain.register_forward_hook(lambda *_: plain_calls.append(1))
     for _ in range(3):
-        fused(torch.rand(1, 3, 4, 4))
+        compiled(torch.rand(1, 3, 4, 4))
     assert (joined.calls, len(plain_calls)) == (3, 1)
 
 
@@ -113,8 +113,8 @@ def test_memory_that_runs_out_is_nothing_that_the_plain_network_could_help(
     def runs_out(picture: Tensor) -> Tensor:
         raise torch.OutOfMemoryError
 
-    fused, joined = fused_as(runs_out, monkeypatch)
+    compiled, joined = compiled_as(runs_out, monkeypatch)
     for calls in (1, 2):
         with pytest.raises(torch.OutOfMemoryError):
-            fused(torch.rand(1, 3, 4, 4))
+            compiled(torch.rand(1, 3, 4, 4))
         assert joined.calls == calls

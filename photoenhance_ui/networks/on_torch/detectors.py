@@ -7,15 +7,16 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from photoenhance_ui.networks.interfaces import FaceFinder, FoundFace
-from photoenhance_ui.networks.on_torch.architectures import module_of
+from photoenhance_ui.contracts import DetectedFace, FaceDetector
+from photoenhance_ui.networks.architectures import entry_of
+from photoenhance_ui.networks.on_torch.architectures import DETECTORS, module_of
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.retinaface import BGR_MEANS, Answers, find_faces
 from photoenhance_ui.networks.state_dicts import load_arrays
 from photoenhance_ui.weights import Installed
 
 
-class TorchFinder:
+class TorchDetector:
     """RetinaFace (Deng et al., CVPR 2020) with either of facexlib's backbones."""
 
     def __init__(self, name: str, network: nn.Module, placement: Placement) -> None:
@@ -25,7 +26,7 @@ class TorchFinder:
         self._placement = placement
 
     @torch.inference_mode()
-    def __call__(self, images: Sequence[NDArray[np.uint8]]) -> list[list[FoundFace]]:
+    def __call__(self, images: Sequence[NDArray[np.uint8]]) -> list[list[DetectedFace]]:
         """Each (H, W, 3) uint8 RGB -> its faces, best score first."""
         return [find_faces(self._answers, image) for image in images]
 
@@ -38,8 +39,8 @@ class TorchFinder:
         return Answers(*(output.cpu().numpy() for output in outputs))
 
 
-def load_finder(found: Installed, placement: Placement) -> FaceFinder:
-    """Build the finder of an installed file. Raises WeightsDamaged."""
-    assert found.known is not None
-    network = module_of(found.known.architecture, load_arrays(found.path), found.path)
-    return TorchFinder(found.name, network, placement)
+def load_detector(found: Installed, placement: Placement) -> FaceDetector:
+    """Build the detector of an installed file. Raises ArchitectureUnknown and WeightsDamaged."""
+    build = entry_of(DETECTORS, found.architecture)
+    network = module_of(build, load_arrays(found.path), found.path)
+    return TorchDetector(found.name, network, placement)

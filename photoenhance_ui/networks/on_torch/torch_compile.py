@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 log = logging.getLogger(__name__)
 
-MOST_APART = 0.01
-"""Of the plain network's values, in the root of their squares: nearer than 40 dB."""
+MAX_DISTANCE = 0.01
+"""How far values may be from the plain network's, as a share of their norm: nearer than 40 dB."""
 
 
-class Fused(nn.Module):
+class TorchCompiled(nn.Module):
     """Gives what ``plain`` gives, in less time from the second picture on.
 
     Joining happens at the first call and takes about a minute. It is made for pictures of any
@@ -50,11 +50,11 @@ class Fused(nn.Module):
 
 
 def _first(output: Any) -> Tensor:
-    """Face networks give more beside what is used of them."""
+    """The picture, where a network gives more beside it as face networks do."""
     first: Tensor = output[0] if isinstance(output, tuple | list) else output
     return first
 
 
 def _are_near(one: Tensor, other: Tensor) -> bool:
     apart, whole = (one.float() - other.float()).norm(), other.float().norm()
-    return bool(apart <= MOST_APART * whole)
+    return bool(apart <= MAX_DISTANCE * whole)

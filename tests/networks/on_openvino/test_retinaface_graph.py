@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from photoenhance_ui.networks.on_openvino.compiled import compiled
-from photoenhance_ui.networks.on_openvino.detector_graphs import (
+from photoenhance_ui.networks.on_openvino.compilation import compile_graph
+from photoenhance_ui.networks.on_openvino.layers import Weights
+from photoenhance_ui.networks.on_openvino.retinaface_graph import (
     MOBILENET,
     RESNET50,
     Backbone,
     retinaface_graph,
 )
-from photoenhance_ui.networks.on_openvino.graphs import Weights
 from photoenhance_ui.networks.state_dicts import floats_of
 from tests.conftest import skimage_photo
 from tests.networks.detection import BACKBONES, of_size, random_detector, raw_answers
@@ -39,7 +39,7 @@ class Both:
         self.weights: Weights = floats_of(
             {name: value.numpy() for name, value in self.plain.state_dict().items()}
         )
-        self._request = compiled(retinaface_graph(self.weights, GRAPHS[kind]))
+        self._request = compile_graph(retinaface_graph(self.weights, GRAPHS[kind]))
 
     def answers(self, pictures: NDArray[np.uint8]) -> list[NDArray[Any]]:
         outputs = self._request.infer(pictures)
