@@ -8,10 +8,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from photoenhance_ui.catalogue import by_name
+from photoenhance_ui.server import service as service_module
 from photoenhance_ui.server.manage import may_manage
 from photoenhance_ui.settings import EMBEDDED_WEIGHTS_DIR, PROJECT_DIR, Settings
-from photoenhance_ui.ui import page as page_module
-from photoenhance_ui.ui import service as service_module
+from photoenhance_ui.ui import network_handlers
 from tests.browser.conftest import DESKTOP, enhance, expect_states, opened
 from tests.conftest import PhotoMaker
 from tests.file_server import serving as serving_file
@@ -75,8 +75,8 @@ def test_a_network_is_downloaded_and_put_to_use(
         serving_file(REAL_DETECTOR.read_bytes()) as published,
         pytest.MonkeyPatch.context() as patch,
     ):
-        here = replace(by_name(REAL_DETECTOR.stem), url=published.url)
-        patch.setattr(page_module, "CATALOGUE", (here,))
+        here = replace(by_name(REAL_FINDER.stem), url=published.url)
+        patch.setattr(network_handlers, "CATALOGUE", (here,))
         patch.setattr(service_module.weights, "files_to_fetch", lambda *_: ())
         folder = tmp_path_factory.mktemp("fetching")
         with (
