@@ -75,7 +75,7 @@ def test_a_network_is_downloaded_and_put_to_use(
         serving_file(REAL_DETECTOR.read_bytes()) as published,
         pytest.MonkeyPatch.context() as patch,
     ):
-        here = replace(by_name(REAL_FINDER.stem), url=published.url)
+        here = replace(by_name(REAL_DETECTOR.stem), url=published.url)
         patch.setattr(network_handlers, "CATALOGUE", (here,))
         patch.setattr(service_module.weights, "files_to_fetch", lambda *_: ())
         folder = tmp_path_factory.mktemp("fetching")
