@@ -24,15 +24,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks import reference, seeded_weights
-from photoenhance_ui.difference import psnr_db
-from photoenhance_ui.enhancer import Enhanced, blend
-from photoenhance_ui.faces import way_back
+from photoenhance_ui.images.difference import psnr_db
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Photo
-from photoenhance_ui.plan import Choice, make_plan
+from photoenhance_ui.pipeline.enhancer import Enhanced, blend
+from photoenhance_ui.pipeline.faces import way_back
+from photoenhance_ui.pipeline.plan import Choice, make_plan
 from photoenhance_ui.request import RESAMPLE_ONLY, Request
 from photoenhance_ui.settings import PROJECT_DIR, Settings
-from photoenhance_ui.weights import installed
+from photoenhance_ui.weights.inventory import installed
 from tests.driver import enhanced
 
 RESULT = PROJECT_DIR / "benchmarks" / "results" / "parity.json"

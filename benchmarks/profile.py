@@ -26,16 +26,16 @@ from benchmarks import seeded_weights
 from benchmarks.peak import FORMS, convolutions_gops
 from benchmarks.speed import FACE_PHOTOS, SCALE, our_ways
 from photoenhance_ui.catalogue import Role
-from photoenhance_ui.codec import Limits, Provenance, read_photo, write_photo
-from photoenhance_ui.contracts import Work
-from photoenhance_ui.difference import faithfulness_db
 from photoenhance_ui.engine.photo_steps import plan_for
-from photoenhance_ui.enhancer import blend
+from photoenhance_ui.images.codec import Limits, Provenance, read_photo, write_photo
+from photoenhance_ui.images.difference import faithfulness_db
 from photoenhance_ui.networks.resident import Networks
-from photoenhance_ui.plan import choose_networks
+from photoenhance_ui.pipeline.contracts import Work
+from photoenhance_ui.pipeline.enhancer import blend
+from photoenhance_ui.pipeline.plan import choose_networks
 from photoenhance_ui.request import Precision, Request
 from photoenhance_ui.settings import PROJECT_DIR, Settings, parse_settings
-from photoenhance_ui.weights import installed
+from photoenhance_ui.weights.inventory import installed
 from tests.driver import enhanced
 
 RESULTS = PROJECT_DIR / "benchmarks" / "results"

@@ -27,21 +27,21 @@ from skimage import data
 from skimage.metrics import structural_similarity
 
 from photoenhance_ui.catalogue import by_name
-from photoenhance_ui.contracts import DetectedFace
-from photoenhance_ui.difference import psnr_db
 from photoenhance_ui.engine.photo_steps import plan_for
-from photoenhance_ui.enhancer import blend
 from photoenhance_ui.geometry import Region, Size
+from photoenhance_ui.images.difference import psnr_db
 from photoenhance_ui.networks.devices import find_device
 from photoenhance_ui.networks.on_torch.detectors import load_detector
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.on_torch.upscalers import load_upscaler
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Photo
-from photoenhance_ui.plan import choose_networks
+from photoenhance_ui.pipeline.contracts import DetectedFace
+from photoenhance_ui.pipeline.enhancer import blend
+from photoenhance_ui.pipeline.plan import choose_networks
 from photoenhance_ui.request import BUILTIN, Precision, Request
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.weights import BUILTIN_FILE, Installed
+from photoenhance_ui.weights.inventory import BUILTIN_FILE, Installed
 from tests.driver import enhanced
 
 SCALE = 4

@@ -23,8 +23,8 @@ from benchmarks.seeded_weights import (
     X2PLUS_FILE,
     X4PLUS_FILE,
 )
-from photoenhance_ui.contracts import DetectedFace
 from photoenhance_ui.networks.on_torch.basicsr_repair import repair
+from photoenhance_ui.pipeline.contracts import DetectedFace
 
 repair()
 

@@ -36,13 +36,12 @@ from benchmarks import reference, seeded_weights
 from benchmarks.memory import forget_peak, photo_of, resident_mb
 from benchmarks.peak import peak_gflops
 from photoenhance_ui.catalogue import by_name
-from photoenhance_ui.difference import psnr_db
 from photoenhance_ui.engine.engine import open_engine
 from photoenhance_ui.engine.interface import Engine
 from photoenhance_ui.engine.memory import give_back_freed
 from photoenhance_ui.engine.photo_steps import plan_for
-from photoenhance_ui.enhancer import blend
 from photoenhance_ui.events import Rendered, Started
+from photoenhance_ui.images.difference import psnr_db
 from photoenhance_ui.networks.calibration_pictures import crops
 from photoenhance_ui.networks.loader import CALIBRATIONS_FOLDER
 from photoenhance_ui.networks.on_openvino.calibration import Calibration
@@ -54,10 +53,11 @@ from photoenhance_ui.networks.on_openvino.quantization import quantized
 from photoenhance_ui.networks.on_openvino.whole_sums import largest_weight
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Photo
-from photoenhance_ui.plan import FACE_OPERATIONS, choose_networks
+from photoenhance_ui.pipeline.enhancer import blend
+from photoenhance_ui.pipeline.plan import FACE_OPERATIONS, choose_networks
 from photoenhance_ui.request import Faces, Precision, Request
 from photoenhance_ui.settings import PROJECT_DIR, Settings
-from photoenhance_ui.weights import installed
+from photoenhance_ui.weights.inventory import installed
 from tests.driver import enhanced
 
 RESULTS = PROJECT_DIR / "benchmarks" / "results"

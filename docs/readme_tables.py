@@ -13,7 +13,7 @@ from docs.install_table import installs_of
 from docs.markdown import table as _table
 from photoenhance_ui.catalogue import CATALOGUE, default_downloads
 from photoenhance_ui.cli.parser import EXIT_CODES
-from photoenhance_ui.formats import READABLE_SUFFIXES
+from photoenhance_ui.images.formats import READABLE_SUFFIXES
 from photoenhance_ui.options import Option
 from photoenhance_ui.request import OPTIONS, PRESETS
 from photoenhance_ui.settings import FLAGS, PROJECT_DIR

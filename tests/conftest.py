@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-from photoenhance_ui import weights
 from photoenhance_ui.engine.engine import open_engine
 from photoenhance_ui.engine.interface import Engine
 from photoenhance_ui.settings import Settings
+from photoenhance_ui.weights import inventory
 from tests.hooked import HookedNetworks
 
 # How long an example takes tells of the machine, and of what else it does.
@@ -67,7 +67,7 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def networks(settings: Settings) -> HookedNetworks:
     """The real resident networks, with a hook before each run."""
-    return HookedNetworks(weights.installed(settings), settings)
+    return HookedNetworks(inventory.installed(settings), settings)
 
 
 @pytest.fixture

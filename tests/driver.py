@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from photoenhance_ui import enhancer
 from photoenhance_ui.batches.batch import Batch
 from photoenhance_ui.catalogue import Role
-from photoenhance_ui.contracts import DetectedFace, Work
 from photoenhance_ui.photo import Photo
-from photoenhance_ui.plan import Plan
+from photoenhance_ui.pipeline import enhancer
+from photoenhance_ui.pipeline.contracts import DetectedFace, Work
+from photoenhance_ui.pipeline.plan import Plan
 
 
 class Runs(Protocol):

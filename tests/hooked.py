@@ -4,10 +4,10 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from photoenhance_ui.contracts import Work
 from photoenhance_ui.networks.resident import Networks
+from photoenhance_ui.pipeline.contracts import Work
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.weights import Installed
+from photoenhance_ui.weights.inventory import Installed
 
 
 class HookedNetworks(Networks):

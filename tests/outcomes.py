@@ -20,7 +20,7 @@ TILE_PX = 32
 def works() -> Iterator[tuple[str, Any, str]]:
     """A name, the work, and the precision; of networks that may not be installed."""
     from photoenhance_ui.catalogue import DETECTORS, Role
-    from photoenhance_ui.contracts import FACE_PX, Work
+    from photoenhance_ui.pipeline.contracts import FACE_PX, Work
     from tests.conftest import skimage_photo
 
     photo = skimage_photo("astronaut")
@@ -51,7 +51,7 @@ def outcomes(weights: Path, cache: Path) -> dict[str, str]:
     """Of every network that is installed in ``weights``."""
     from photoenhance_ui.networks.resident import Networks
     from photoenhance_ui.settings import Settings
-    from photoenhance_ui.weights import installed
+    from photoenhance_ui.weights.inventory import installed
 
     settings = Settings(
         device="cpu", offline=True, weights_dir=weights, cache_dir=cache, trust_weights=True

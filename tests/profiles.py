@@ -2,7 +2,7 @@
 
 import struct
 
-from photoenhance_ui.metadata import srgb_profile
+from photoenhance_ui.images.metadata import srgb_profile
 
 D50 = struct.pack(">3l", 63190, 65536, 54061)
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from photoenhance_ui.catalogue import Role
-from photoenhance_ui.contracts import DetectedFace, Work
-from photoenhance_ui.plan import Choice, EngineFacts, UpscalerFacts, choose_networks
+from photoenhance_ui.pipeline.contracts import DetectedFace, Work
+from photoenhance_ui.pipeline.plan import Choice, EngineFacts, UpscalerFacts, choose_networks
 from photoenhance_ui.request import BUILTIN
-from photoenhance_ui.weights import Installed
-from tests.test_enhancer import StandIns
+from photoenhance_ui.weights.inventory import Installed
+from tests.pipeline.test_enhancer import StandIns
 
 LARGE = "large"
 """Costs forty times as much as the built-in network, and enlarges twice as much."""

@@ -17,7 +17,7 @@ from photoenhance_ui.catalogue import (
     by_name,
     default_downloads,
 )
-from photoenhance_ui.plan import CPU_UPSCALERS, GPU_UPSCALERS
+from photoenhance_ui.pipeline.plan import CPU_UPSCALERS, GPU_UPSCALERS
 from photoenhance_ui.request import AUTO, BUILTIN, PRESETS, RESAMPLE_ONLY
 from photoenhance_ui.settings import FLAGS
 

@@ -22,8 +22,8 @@ from photoenhance_ui.cli import main
 from photoenhance_ui.cli import models as models_command
 from photoenhance_ui.cli.inputs import Inputs, Job
 from photoenhance_ui.cli.parser import EXIT_CODES, make_parser
-from photoenhance_ui.codec import result_suffix
 from photoenhance_ui.events import Row
+from photoenhance_ui.images.codec import result_suffix
 from photoenhance_ui.request import OPTIONS, OutputFormat
 from photoenhance_ui.settings import FLAGS
 from tests.conftest import PhotoMaker

@@ -16,16 +16,16 @@ for package in ("basicsr", "realesrgan", "gfpgan"):
 
 from benchmarks import reference, seeded_weights
 from benchmarks.parity import blend_border
-from photoenhance_ui.contracts import FACE_PX, DetectedFace
-from photoenhance_ui.difference import psnr_db
-from photoenhance_ui.enhancer import Enhanced, blend
-from photoenhance_ui.faces import TEMPLATE, region_of, way_back
+from photoenhance_ui.images.difference import psnr_db
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Photo, Pixels
-from photoenhance_ui.plan import Choice, Plan, make_plan
+from photoenhance_ui.pipeline.contracts import FACE_PX, DetectedFace
+from photoenhance_ui.pipeline.enhancer import Enhanced, blend
+from photoenhance_ui.pipeline.faces import TEMPLATE, region_of, way_back
+from photoenhance_ui.pipeline.plan import Choice, Plan, make_plan
 from photoenhance_ui.request import RESAMPLE_ONLY, Request
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.weights import installed
+from photoenhance_ui.weights.inventory import installed
 from tests.conftest import skimage_photo
 from tests.driver import enhanced
 

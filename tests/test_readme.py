@@ -19,8 +19,8 @@ from PIL import Image
 
 from docs.readme_tables import README, TABLES, filled
 from photoenhance_ui.cli.parser import make_parser
-from photoenhance_ui.contracts import Work
 from photoenhance_ui.events import Row
+from photoenhance_ui.pipeline.contracts import Work
 from photoenhance_ui.request import OPTIONS
 from photoenhance_ui.settings import FLAGS, PROJECT_DIR, parse_settings
 from tests import served as server

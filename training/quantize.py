@@ -16,7 +16,7 @@ from photoenhance_ui.networks.on_openvino.loading import load_upscaler, quantize
 from photoenhance_ui.networks.on_openvino.quantized_files import QuantizedFile, write_quantized
 from photoenhance_ui.networks.on_openvino.whole_sums import MAX_WEIGHT_IN_PAIRS
 from photoenhance_ui.request import BUILTIN
-from photoenhance_ui.weights import BUILTIN_FILE, Installed
+from photoenhance_ui.weights.inventory import BUILTIN_FILE, Installed
 
 
 def quantize(weights: Path) -> Path:

@@ -21,10 +21,10 @@ from photoenhance_ui.batches.journal import Journal, JournalKeeper, JournalPhoto
 from photoenhance_ui.batches.photo_run import NetworkChoice, PhotoRun
 from photoenhance_ui.batches.results import Results
 from photoenhance_ui.batches.storage import BatchFiles, BatchFolder
-from photoenhance_ui.codec import Limits, check_bytes
 from photoenhance_ui.engine.interface import Engine
 from photoenhance_ui.errors import SideFile, TooManyPhotos
 from photoenhance_ui.events import Queued, Row, Stage, State, failed_by, row_after
+from photoenhance_ui.images.codec import Limits, check_bytes
 from photoenhance_ui.names import is_side_file, plain_name
 from photoenhance_ui.request import Request
 from photoenhance_ui.settings import Settings

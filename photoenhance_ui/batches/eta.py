@@ -5,11 +5,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from photoenhance_ui.batches.entries import Entry
-from photoenhance_ui.codec import Limits, probe
 from photoenhance_ui.errors import PhotoRefused
 from photoenhance_ui.events import State
 from photoenhance_ui.geometry import Size
-from photoenhance_ui.plan import FACE_OPERATIONS, Choice, EngineFacts, operations
+from photoenhance_ui.images.codec import Limits, probe
+from photoenhance_ui.pipeline.plan import FACE_OPERATIONS, Choice, EngineFacts, operations
 from photoenhance_ui.request import Faces, Request
 
 

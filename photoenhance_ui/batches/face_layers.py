@@ -18,11 +18,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from photoenhance_ui.contracts import DetectedFace
-from photoenhance_ui.enhancer import Enhanced
-from photoenhance_ui.faces import RestoredFace
 from photoenhance_ui.geometry import Region, Size
 from photoenhance_ui.photo import Photo, Pixels
+from photoenhance_ui.pipeline.contracts import DetectedFace
+from photoenhance_ui.pipeline.enhancer import Enhanced
+from photoenhance_ui.pipeline.faces import RestoredFace
 
 log = logging.getLogger(__name__)
 

@@ -11,11 +11,7 @@ from photoenhance_ui.batches.entries import Entry
 from photoenhance_ui.batches.face_layers import FaceLayers
 from photoenhance_ui.batches.results import write_result
 from photoenhance_ui.batches.storage import BatchFiles, plain_stem
-from photoenhance_ui.codec import Limits, preview, read_photo
-from photoenhance_ui.difference import faithfulness_db
-from photoenhance_ui.drafts import DRAFT_PX
 from photoenhance_ui.engine.interface import Engine, Unblended
-from photoenhance_ui.enhancer import Enhanced
 from photoenhance_ui.errors import PhotoMissing
 from photoenhance_ui.events import (
     Cancelled,
@@ -27,9 +23,13 @@ from photoenhance_ui.events import (
     Rendered,
     Stage,
 )
-from photoenhance_ui.formats import is_lossless
+from photoenhance_ui.images.codec import Limits, preview, read_photo
+from photoenhance_ui.images.difference import faithfulness_db
+from photoenhance_ui.images.formats import is_lossless
 from photoenhance_ui.photo import Photo
-from photoenhance_ui.plan import Choice, choose_networks
+from photoenhance_ui.pipeline.drafts import DRAFT_PX
+from photoenhance_ui.pipeline.enhancer import Enhanced
+from photoenhance_ui.pipeline.plan import Choice, choose_networks
 from photoenhance_ui.request import Request
 
 log = logging.getLogger(__name__)

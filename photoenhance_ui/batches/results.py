@@ -15,18 +15,18 @@ from photoenhance_ui.batches.entries import Entries, Entry
 from photoenhance_ui.batches.face_layers import FaceLayer, FaceLayers
 from photoenhance_ui.batches.journal import JournalKeeper
 from photoenhance_ui.batches.storage import BatchFiles, plain_stem, result_stem
-from photoenhance_ui.codec import (
+from photoenhance_ui.errors import InvalidOption, PhotoMissing, as_photoenhance_error
+from photoenhance_ui.events import Row, State, failed_by
+from photoenhance_ui.images.codec import (
     Limits,
     Provenance,
     read_photo,
     write_photo,
 )
-from photoenhance_ui.difference import difference_map, faithfulness_db
-from photoenhance_ui.enhancer import blend
-from photoenhance_ui.errors import InvalidOption, PhotoMissing, as_photoenhance_error
-from photoenhance_ui.events import Row, State, failed_by
+from photoenhance_ui.images.difference import difference_map, faithfulness_db
 from photoenhance_ui.names import safe_name
 from photoenhance_ui.photo import Photo
+from photoenhance_ui.pipeline.enhancer import blend
 from photoenhance_ui.replacing import replacing
 from photoenhance_ui.request import Request, Saving
 

@@ -13,8 +13,8 @@ from itertools import count
 from pathlib import Path, PurePath
 
 from photoenhance_ui.batches.storage import Place, result_stem, unique_name
-from photoenhance_ui.codec import result_suffix
-from photoenhance_ui.formats import READABLE_SUFFIXES
+from photoenhance_ui.images.codec import result_suffix
+from photoenhance_ui.images.formats import READABLE_SUFFIXES
 from photoenhance_ui.names import is_side_file, safe_name
 from photoenhance_ui.request import OutputFormat
 

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 
 from tqdm import tqdm
 
-from photoenhance_ui import downloads, weights
 from photoenhance_ui.catalogue import CATALOGUE, WeightFile, by_name, default_downloads
 from photoenhance_ui.cli.parser import ALL_DONE, NOTHING_STARTED, SOME_FAILED
 from photoenhance_ui.errors import DiskFull, InvalidOption, PhotoEnhanceError, WeightsError
 from photoenhance_ui.request import BUILTIN
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.weights import Installed
+from photoenhance_ui.weights import downloads
+from photoenhance_ui.weights.inventory import Installed, Inventory, take_stock
 
 
 def models(given: argparse.Namespace, settings: Settings) -> int:
@@ -28,7 +28,7 @@ def models(given: argparse.Namespace, settings: Settings) -> int:
 
 def show_list(settings: Settings) -> int:
     """Every known file and every file that is here, with its state."""
-    stock = weights.take_stock(settings)
+    stock = take_stock(settings)
     own = [found for found in stock.installed.values() if found.known is None]
     rows = [
         (file.name, file.role.value, f"{file.bytes / 1e6:.1f}", _state(file.name, stock),
@@ -44,7 +44,7 @@ def show_list(settings: Settings) -> int:
     return ALL_DONE
 
 
-def _state(name: str, stock: weights.Inventory) -> str:
+def _state(name: str, stock: Inventory) -> str:
     if name in stock.installed:
         return "installed"
     refusal = stock.refused.get(name)
@@ -61,7 +61,7 @@ def _print_table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Non
 
 def verify(settings: Settings) -> int:
     """Check every file that is here; files that are not what they say make it fail."""
-    stock = weights.take_stock(settings)
+    stock = take_stock(settings)
     unusable = _unusable(stock.installed, settings)
     for found in stock.installed.values():
         if found.name in unusable:

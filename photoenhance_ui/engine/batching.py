@@ -14,9 +14,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from photoenhance_ui.catalogue import Role, logged_name
-from photoenhance_ui.contracts import Work
 from photoenhance_ui.engine.memory import BatchSizes
 from photoenhance_ui.errors import MemoryExhausted
+from photoenhance_ui.pipeline.contracts import Work
 
 log = logging.getLogger(__name__)
 

@@ -22,10 +22,10 @@ from photoenhance_ui.errors import EngineStopped
 from photoenhance_ui.events import Cancelled, Failed, Progress, Queued, Rendered, Stage, failed_by
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Photo
-from photoenhance_ui.plan import Choice, EngineFacts, operations
+from photoenhance_ui.pipeline.plan import Choice, EngineFacts, operations
 from photoenhance_ui.request import Request
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.weights import Inventory
+from photoenhance_ui.weights.inventory import Inventory
 
 log = logging.getLogger(__name__)
 

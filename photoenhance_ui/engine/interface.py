@@ -8,12 +8,12 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Protocol
 
-from photoenhance_ui.enhancer import Enhanced
 from photoenhance_ui.events import Cancelled, Event, Failed, Rendered
 from photoenhance_ui.photo import Photo
-from photoenhance_ui.plan import Choice, EngineFacts
+from photoenhance_ui.pipeline.enhancer import Enhanced
+from photoenhance_ui.pipeline.plan import Choice, EngineFacts
 from photoenhance_ui.request import Request
-from photoenhance_ui.weights import Inventory
+from photoenhance_ui.weights.inventory import Inventory
 
 LAST_EVENTS = (Rendered, Failed, Cancelled)
 """One of these ends the events of every photo."""

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from photoenhance_ui.catalogue import CATALOGUE, Architecture, Role, logged_name
-from photoenhance_ui.contracts import Work
 from photoenhance_ui.geometry import Tile, even_tiles_of
-from photoenhance_ui.plan import EngineFacts, Plan, UpscalerFacts, tile_px_for
+from photoenhance_ui.pipeline.contracts import Work
+from photoenhance_ui.pipeline.plan import EngineFacts, Plan, UpscalerFacts, tile_px_for
 from photoenhance_ui.request import BUILTIN
 from photoenhance_ui.settings import TILE_LADDER_PX
 

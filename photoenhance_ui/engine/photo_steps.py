@@ -10,14 +10,10 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from photoenhance_ui import enhancer
 from photoenhance_ui.catalogue import Role, logged_name
-from photoenhance_ui.contracts import Work
-from photoenhance_ui.drafts import draft_plan, is_cheap
 from photoenhance_ui.engine.batching import PendingWork
 from photoenhance_ui.engine.interface import EngineEvent, Unblended
 from photoenhance_ui.engine.memory import BatchSizes, TileSizes, give_back_freed
-from photoenhance_ui.enhancer import Enhanced, shrunk
 from photoenhance_ui.errors import MemoryExhausted
 from photoenhance_ui.events import (
     Cancelled,
@@ -34,7 +30,11 @@ from photoenhance_ui.events import (
 from photoenhance_ui.geometry import Size
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Photo
-from photoenhance_ui.plan import Choice, EngineFacts, Plan, make_plan, wants_fast
+from photoenhance_ui.pipeline import enhancer
+from photoenhance_ui.pipeline.contracts import Work
+from photoenhance_ui.pipeline.drafts import draft_plan, is_cheap
+from photoenhance_ui.pipeline.enhancer import Enhanced, shrunk
+from photoenhance_ui.pipeline.plan import Choice, EngineFacts, Plan, make_plan, wants_fast
 from photoenhance_ui.request import BUILTIN, Request
 
 log = logging.getLogger(__name__)

@@ -13,16 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 
-from photoenhance_ui import weights
 from photoenhance_ui.engine.memory import give_back_freed
 from photoenhance_ui.engine.photo_steps import DRAFTS, PhotoJob
 from photoenhance_ui.errors import EngineStopped
 from photoenhance_ui.networks.resident import Networks
-from photoenhance_ui.plan import Choice, EngineFacts, has_face_work, wants_fast
+from photoenhance_ui.pipeline.plan import Choice, EngineFacts, has_face_work, wants_fast
 from photoenhance_ui.request import BUILTIN, Request
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.traces import trace_of
-from photoenhance_ui.weights import Inventory
+from photoenhance_ui.weights.inventory import Inventory, take_stock
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +79,7 @@ class Upkeep:
     def take_stock(self, *, loads: bool) -> None:
         """Look the files through, and use them; with ``loads`` only once they are loaded."""
         with self._taking_stock:  # else an earlier, shorter list could replace a later one
-            inventory = weights.take_stock(self._settings)
+            inventory = take_stock(self._settings)
             self._networks.refresh(inventory.installed, loads=loads)
             self._inventory = inventory
 

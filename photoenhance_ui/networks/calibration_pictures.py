@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from photoenhance_ui.contracts import FACE_PX
+from photoenhance_ui.pipeline.contracts import FACE_PX
 from photoenhance_ui.sample_photos import sample_photo
 
 CROPPED = (

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from photoenhance_ui.weights import Installed
+from photoenhance_ui.weights.inventory import Installed
 
 
 class Forms(Protocol):

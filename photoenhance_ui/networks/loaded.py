@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from photoenhance_ui.catalogue import Role, logged_name
-from photoenhance_ui.contracts import Work
 from photoenhance_ui.networks.foreign_errors import errors_told
 from photoenhance_ui.networks.interfaces import Forms
 from photoenhance_ui.networks.once import Once
+from photoenhance_ui.pipeline.contracts import Work
 from photoenhance_ui.request import Precision, Request
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from photoenhance_ui.networks.loaded import LoadedNetwork
 from photoenhance_ui.networks.once import Once
 from photoenhance_ui.networks.stock import Stock
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.weights import Installed
+from photoenhance_ui.weights.inventory import Installed
 
 log = logging.getLogger(__name__)
 

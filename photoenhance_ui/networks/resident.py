@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 from photoenhance_ui.catalogue import Role
-from photoenhance_ui.contracts import Upscaler, Work
 from photoenhance_ui.errors import NetworkFailed, PhotoEnhanceError, WeightsError
 from photoenhance_ui.geometry import GRID_PX
 from photoenhance_ui.networks.devices import find_device, name_of
@@ -14,10 +13,17 @@ from photoenhance_ui.networks.loaded import LoadedNetwork
 from photoenhance_ui.networks.loader import Loader
 from photoenhance_ui.networks.once import Once
 from photoenhance_ui.networks.stock import Stock, engine_facts
-from photoenhance_ui.plan import OVERLAP_PX, Choice, EngineFacts, UpscalerFacts, choose_networks
+from photoenhance_ui.pipeline.contracts import Upscaler, Work
+from photoenhance_ui.pipeline.plan import (
+    OVERLAP_PX,
+    Choice,
+    EngineFacts,
+    UpscalerFacts,
+    choose_networks,
+)
 from photoenhance_ui.request import AUTO, RESAMPLE_ONLY, Precision, Request
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.weights import Installed
+from photoenhance_ui.weights.inventory import Installed
 
 
 class Networks:

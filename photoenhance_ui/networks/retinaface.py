@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from photoenhance_ui.contracts import DetectedFace
 from photoenhance_ui.networks.shrinking import shrunk
+from photoenhance_ui.pipeline.contracts import DetectedFace
 
 SCORE_THRESHOLD = 0.97  # of GFPGAN's reference code
 OVERLAP_THRESHOLD = 0.4  # of facexlib: boxes that share more are the same face

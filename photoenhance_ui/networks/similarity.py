@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from photoenhance_ui.contracts import FaceParser, FaceRestorer, Upscaler
-from photoenhance_ui.difference import psnr_db
 from photoenhance_ui.errors import NetworkFailed
-from photoenhance_ui.faces import soft_mask
+from photoenhance_ui.images.difference import psnr_db
 from photoenhance_ui.networks.calibration_pictures import Picture, faces
 from photoenhance_ui.photo import Pixels
+from photoenhance_ui.pipeline.contracts import FaceParser, FaceRestorer, Upscaler
+from photoenhance_ui.pipeline.faces import soft_mask
 
 MIN_MEAN_DB, MIN_WORST_DB = 40.0, 35.0
 """PSNR between the fast and the exact result: from here on nobody sees a difference."""

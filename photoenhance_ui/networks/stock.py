@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 
 from photoenhance_ui.catalogue import DETECTORS, PARSERS, RESTORERS
 from photoenhance_ui.errors import PhotoEnhanceError
-from photoenhance_ui.plan import EngineFacts, UpscalerFacts
+from photoenhance_ui.pipeline.plan import EngineFacts, UpscalerFacts
 from photoenhance_ui.request import AUTO, Precision
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.weights import Installed
+from photoenhance_ui.weights.inventory import Installed
 
 log = logging.getLogger(__name__)
 

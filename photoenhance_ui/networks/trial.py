@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 
 from photoenhance_ui.catalogue import Role
-from photoenhance_ui.contracts import FACE_PX, Work
 from photoenhance_ui.errors import PhotoEnhanceError, WeightsError
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.networks.state_dicts import damaged
+from photoenhance_ui.pipeline.contracts import FACE_PX, Work
 from photoenhance_ui.request import Precision
 from photoenhance_ui.settings import PROJECT_DIR, Settings
-from photoenhance_ui.weights import look_at
+from photoenhance_ui.weights.inventory import look_at
 
 TRIAL_S = 300.0
 TRIAL_BYTES = 3 << 30

@@ -18,7 +18,7 @@ from photoenhance_ui.catalogue import Architecture
 from photoenhance_ui.networks.architectures import entry_of
 from photoenhance_ui.networks.shapes import FEATURES, Shapes, rrdb_shapes, srvgg_shapes
 from photoenhance_ui.networks.state_dicts import damaged, floats_of, load_arrays
-from photoenhance_ui.weights import Installed
+from photoenhance_ui.weights.inventory import Installed
 
 Weights = Mapping[str, NDArray[np.float32]]
 

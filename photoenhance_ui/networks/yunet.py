@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photoenhance_ui.catalogue import Architecture
-from photoenhance_ui.contracts import DetectedFace
 from photoenhance_ui.errors import WeightsDamaged
 from photoenhance_ui.networks.architectures import entry_of
 from photoenhance_ui.networks.interfaces import ExactOnly
 from photoenhance_ui.networks.shrinking import shrunk
-from photoenhance_ui.weights import Installed
+from photoenhance_ui.pipeline.contracts import DetectedFace
+from photoenhance_ui.weights.inventory import Installed
 
 SCORE_THRESHOLD = 0.8
 OVERLAP_THRESHOLD = 0.3

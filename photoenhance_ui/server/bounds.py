@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from photoenhance_ui.batches.batch import Batch
-from photoenhance_ui.codec import Limits, probe
 from photoenhance_ui.errors import PhotoRefused, TooManyCalls, TooMuchAtOnce
+from photoenhance_ui.images.codec import Limits, probe
 from photoenhance_ui.settings import Settings
 
 MINUTE_S = 60.0

@@ -8,11 +8,11 @@ from typing import Any
 
 from photoenhance_ui import __version__
 from photoenhance_ui.catalogue import CATALOGUE, Role, WeightFile
-from photoenhance_ui.downloads import DownloadState
 from photoenhance_ui.engine.interface import QueueLength
-from photoenhance_ui.plan import EngineFacts
+from photoenhance_ui.pipeline.plan import EngineFacts
 from photoenhance_ui.request import BUILTIN, PRESETS, RESAMPLE_ONLY, preset_options
-from photoenhance_ui.weights import Inventory
+from photoenhance_ui.weights.downloads import DownloadState
+from photoenhance_ui.weights.inventory import Inventory
 
 
 def status_report(

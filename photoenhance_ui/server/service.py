@@ -8,13 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
 
-from photoenhance_ui import weights
 from photoenhance_ui.batches.batch import Batch
 from photoenhance_ui.batches.current import CurrentBatches
 from photoenhance_ui.batches.face_layers import FaceLayers
 from photoenhance_ui.batches.journal import Journal, Journals
 from photoenhance_ui.batches.storage import BatchFolder, Workspace, sweep_uploads
-from photoenhance_ui.downloads import Downloads
 from photoenhance_ui.engine.engine import open_engine
 from photoenhance_ui.engine.interface import Engine
 from photoenhance_ui.networks.resident import Networks
@@ -25,6 +23,8 @@ from photoenhance_ui.server.reports import models_report, status_report
 from photoenhance_ui.server.streams import Streams
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.traces import trace_of
+from photoenhance_ui.weights import inventory
+from photoenhance_ui.weights.downloads import Downloads
 
 log = logging.getLogger(__name__)
 
@@ -149,7 +149,7 @@ def _fetch_missing(service: Service) -> None:
     """Begin the downloads of a first start, once it is known what is here."""
     device = service.engine.facts(wait=True).device
     here = service.engine.inventory()
-    service.downloads.start(weights.files_to_fetch(service.settings, device, here))
+    service.downloads.start(inventory.files_to_fetch(service.settings, device, here))
 
 
 @contextmanager

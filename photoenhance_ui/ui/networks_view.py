@@ -5,12 +5,12 @@ from html import escape
 from typing import Any
 
 from photoenhance_ui.catalogue import by_name
-from photoenhance_ui.downloads import DownloadPhase, DownloadState
 from photoenhance_ui.engine.interface import QueueLength
-from photoenhance_ui.plan import EngineFacts, choose_networks
+from photoenhance_ui.pipeline.plan import EngineFacts, choose_networks
 from photoenhance_ui.request import AUTO, BUILTIN, RESAMPLE_ONLY
 from photoenhance_ui.ui.html import progress_bar
 from photoenhance_ui.ui.texts import Texts
+from photoenhance_ui.weights.downloads import DownloadPhase, DownloadState
 
 # The banner
 

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from photoenhance_ui.options import Option
-from photoenhance_ui.plan import EngineFacts
+from photoenhance_ui.pipeline.plan import EngineFacts
 from photoenhance_ui.request import AUTO, BUILTIN, RESAMPLE_ONLY
 from photoenhance_ui.ui.labels import Labels
 from photoenhance_ui.ui.texts import Texts

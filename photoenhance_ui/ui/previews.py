@@ -7,10 +7,10 @@ from PIL import Image, ImageOps
 
 from photoenhance_ui.batches.batch import Batch
 from photoenhance_ui.batches.storage import plain_stem
-from photoenhance_ui.codec import Limits, preview, probe, read_photo
 from photoenhance_ui.errors import PhotoRefused
 from photoenhance_ui.events import Row
-from photoenhance_ui.formats import is_shown_by_browsers
+from photoenhance_ui.images.codec import Limits, preview, probe, read_photo
+from photoenhance_ui.images.formats import is_shown_by_browsers
 from photoenhance_ui.names import safe_name
 from photoenhance_ui.replacing import replacing
 from photoenhance_ui.server.service import folder_of

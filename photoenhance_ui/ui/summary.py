@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 
 from photoenhance_ui.events import Row, State
-from photoenhance_ui.plan import EngineFacts
+from photoenhance_ui.pipeline.plan import EngineFacts
 from photoenhance_ui.ui.html import file_address, progress_bar
 from photoenhance_ui.ui.texts import Texts
 

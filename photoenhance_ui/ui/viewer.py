@@ -6,7 +6,7 @@ from typing import Any
 from PIL import Image
 
 from photoenhance_ui.batches.batch import Batch
-from photoenhance_ui.codec import Limits, probe
+from photoenhance_ui.images.codec import Limits, probe
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.ui.html import file_address
 from photoenhance_ui.ui.previews import viewer_original, viewer_result

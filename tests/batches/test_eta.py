@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from photoenhance_ui.batches.eta import Ahead, Spent, seconds_left
-from photoenhance_ui.plan import FACE_OPERATIONS
+from photoenhance_ui.pipeline.plan import FACE_OPERATIONS
 
 works = st.floats(1e9, 1e13)
 spent = st.builds(Spent, works, st.integers(0, 5), st.floats(0.01, 1000))

@@ -19,14 +19,14 @@ from photoenhance_ui.batches.current import CurrentBatches
 from photoenhance_ui.batches.face_layers import FaceLayers
 from photoenhance_ui.batches.journal import INTERRUPTED, LOST, Journals
 from photoenhance_ui.batches.storage import BatchFolder, Workspace
-from photoenhance_ui.contracts import Work
 from photoenhance_ui.engine.interface import Engine
 from photoenhance_ui.events import State
+from photoenhance_ui.pipeline.contracts import Work
 from photoenhance_ui.request import Request
 from photoenhance_ui.settings import Settings
 from tests.conftest import PhotoMaker
+from tests.pipeline.test_enhancer import face_at
 from tests.stand_ins import LARGE, StandInNetworks
-from tests.test_enhancer import face_at
 
 WISH = Request(upscaler=LARGE, scale=3, face_strength=0.6)
 OWNER = "browser:abc"

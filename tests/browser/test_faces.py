@@ -14,9 +14,9 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.conftest import DESKTOP, PHONE, drop, enhance, expect_states, opened
 from tests.conftest import PhotoMaker
+from tests.pipeline.test_enhancer import face_at
 from tests.served import serving_on
 from tests.stand_ins import LARGE, StandInNetworks
-from tests.test_enhancer import face_at
 
 TWO = (face_at(10, 12, 40), face_at(60, 30, 50))
 

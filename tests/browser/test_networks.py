@@ -77,7 +77,7 @@ def test_a_network_is_downloaded_and_put_to_use(
     ):
         here = replace(by_name(REAL_DETECTOR.stem), url=published.url)
         patch.setattr(network_handlers, "CATALOGUE", (here,))
-        patch.setattr(service_module.weights, "files_to_fetch", lambda *_: ())
+        patch.setattr(service_module.inventory, "files_to_fetch", lambda *_: ())
         folder = tmp_path_factory.mktemp("fetching")
         with (
             serving_on(HookedNetworks, folder, offline=False) as (running, _),

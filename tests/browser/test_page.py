@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from photoenhance_ui.contracts import Work
+from photoenhance_ui.pipeline.contracts import Work
 from tests.browser.conftest import drop, enhance, expect_states, names
 from tests.conftest import PhotoMaker
 from tests.served import Served, wait_until, written

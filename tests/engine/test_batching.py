@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from photoenhance_ui.catalogue import Role
-from photoenhance_ui.contracts import Work
 from photoenhance_ui.engine.batching import (
     MAX_PREFETCHED,
     Answer,
@@ -25,6 +24,7 @@ from photoenhance_ui.engine.memory import BatchSizes
 from photoenhance_ui.engine.photo_queue import PhotoQueue
 from photoenhance_ui.engine.scheduler import FairQueue
 from photoenhance_ui.errors import MemoryExhausted, NetworkFailed
+from photoenhance_ui.pipeline.contracts import Work
 
 LEFT_OUT = 10_000
 """Pictures are numbers; a network adds this."""

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from photoenhance_ui.catalogue import Role
-from photoenhance_ui.contracts import Work
 from photoenhance_ui.engine.engine import open_engine
 from photoenhance_ui.engine.interface import Engine
 from photoenhance_ui.errors import NetworkFailed
@@ -25,15 +24,16 @@ from photoenhance_ui.events import (
     Started,
 )
 from photoenhance_ui.photo import Photo, white_of
-from photoenhance_ui.plan import Choice, choose_networks
+from photoenhance_ui.pipeline.contracts import Work
+from photoenhance_ui.pipeline.plan import Choice, choose_networks
 from photoenhance_ui.request import Faces, Precision, Request
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.weights import BUILTIN_FILE, Installed
+from photoenhance_ui.weights.inventory import BUILTIN_FILE, Installed
 from tests.conftest import skimage_photo
 from tests.driver import wait_until
 from tests.hooked import HookedNetworks
+from tests.pipeline.test_enhancer import face_at
 from tests.stand_ins import LARGE, StandInNetworks
-from tests.test_enhancer import face_at
 
 REQUEST = Request(upscaler="builtin")
 

@@ -12,19 +12,19 @@ import numpy as np
 import pytest
 
 from photoenhance_ui import events
-from photoenhance_ui.contracts import DetectedFace
 from photoenhance_ui.engine.interface import EngineEvent, QueueLength, Unblended
-from photoenhance_ui.enhancer import Enhanced
 from photoenhance_ui.errors import PhotoEnhanceError, WeightsDamaged
 from photoenhance_ui.events import Stage
-from photoenhance_ui.faces import RestoredFace
 from photoenhance_ui.geometry import Size
 from photoenhance_ui.photo import Metadata, Photo
-from photoenhance_ui.plan import Choice, EngineFacts, UpscalerFacts
+from photoenhance_ui.pipeline.contracts import DetectedFace
+from photoenhance_ui.pipeline.enhancer import Enhanced
+from photoenhance_ui.pipeline.faces import RestoredFace
+from photoenhance_ui.pipeline.plan import Choice, EngineFacts, UpscalerFacts
 from photoenhance_ui.request import Request
 from photoenhance_ui.settings import PROJECT_DIR
-from photoenhance_ui.weights import BUILTIN_FILE, Installed, Inventory
-from tests.test_enhancer import TWO, StandIns, driven, photo_of, plan_of
+from photoenhance_ui.weights.inventory import BUILTIN_FILE, Installed, Inventory
+from tests.pipeline.test_enhancer import TWO, StandIns, driven, photo_of, plan_of
 
 PHOTO = replace(
     photo_of(dtype=np.uint16), alpha=photo_of(dtype=np.uint16).pixels[..., 1].copy(),

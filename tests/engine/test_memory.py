@@ -13,7 +13,6 @@ from benchmarks.processes import memory_mb
 from photoenhance_ui.batches.batch import Batch
 from photoenhance_ui.batches.storage import Workspace
 from photoenhance_ui.catalogue import Role
-from photoenhance_ui.contracts import Work
 from photoenhance_ui.engine.engine import open_engine
 from photoenhance_ui.engine.interface import Engine
 from photoenhance_ui.engine.memory import (
@@ -28,13 +27,14 @@ from photoenhance_ui.errors import MemoryExhausted
 from photoenhance_ui.events import Event, Failed, Progress, Rendered, Started
 from photoenhance_ui.geometry import Size
 from photoenhance_ui.photo import Photo
-from photoenhance_ui.plan import EngineFacts, UpscalerFacts, choose_networks, make_plan
+from photoenhance_ui.pipeline.contracts import Work
+from photoenhance_ui.pipeline.plan import EngineFacts, UpscalerFacts, choose_networks, make_plan
 from photoenhance_ui.request import BUILTIN, RESAMPLE_ONLY, Faces, Request
 from photoenhance_ui.settings import TILE_LADDER_PX, Settings
 from tests.conftest import PhotoMaker, skimage_photo
 from tests.driver import run_to_end
+from tests.pipeline.test_enhancer import face_at
 from tests.stand_ins import LARGE, StandInNetworks
-from tests.test_enhancer import face_at
 
 WISH = Request(upscaler=BUILTIN, faces=Faces.NONE)
 

@@ -13,9 +13,9 @@ import pytest
 from numpy.typing import NDArray
 
 from photoenhance_ui.catalogue import by_name
-from photoenhance_ui.contracts import DetectedFace
 from photoenhance_ui.networks.retinaface import SCORE_THRESHOLD
-from photoenhance_ui.weights import Installed
+from photoenhance_ui.pipeline.contracts import DetectedFace
+from photoenhance_ui.weights.inventory import Installed
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 MOBILENET, RESNET50 = "detection_mobilenet0.25_Final", "detection_Resnet50_Final"

@@ -13,7 +13,7 @@ from photoenhance_ui.networks import yunet
 from photoenhance_ui.networks.architectures import entry_of
 from photoenhance_ui.networks.interfaces import Backend
 from photoenhance_ui.networks.upscaler_weights import KINDS
-from photoenhance_ui.weights import Installed
+from photoenhance_ui.weights.inventory import Installed
 
 Tables = Mapping[Role, Mapping[Architecture, Any]]
 

@@ -20,7 +20,6 @@ import pytest
 from safetensors.numpy import save_file
 
 from photoenhance_ui.catalogue import Architecture, Role, by_name
-from photoenhance_ui.contracts import Work
 from photoenhance_ui.errors import (
     ArchitectureUnknown,
     EngineStopped,
@@ -36,10 +35,11 @@ from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.networks.similarity import MIN_MEAN_DB
 from photoenhance_ui.networks.stock import Stock, engine_facts
 from photoenhance_ui.photo import Pixels
-from photoenhance_ui.plan import UpscalerFacts, choose_networks, make_plan
+from photoenhance_ui.pipeline.contracts import Work
+from photoenhance_ui.pipeline.plan import UpscalerFacts, choose_networks, make_plan
 from photoenhance_ui.request import AUTO, BUILTIN, Request
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.weights import Installed, installed
+from photoenhance_ui.weights.inventory import Installed, installed
 from tests.conftest import skimage_photo
 from tests.networks.random_weights import Weights, random_rrdb, random_srvgg, write_span
 
@@ -715,11 +715,11 @@ for name in ("torch", "torchvision", "spandrel", "facexlib"):
 from pathlib import Path
 import numpy as np
 from photoenhance_ui.catalogue import Role
-from photoenhance_ui.contracts import Work
+from photoenhance_ui.pipeline.contracts import Work
 from photoenhance_ui.networks.on_openvino import calibration
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.weights import installed
+from photoenhance_ui.weights.inventory import installed
 
 calibration.CALIBRATION_CROPS, calibration.VALIDATION_CROPS = 4, 2
 folder = Path(sys.argv[1])

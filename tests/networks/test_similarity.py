@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from photoenhance_ui.contracts import FACE_PX
 from photoenhance_ui.errors import NetworkFailed
 from photoenhance_ui.networks.calibration_pictures import CROP_PX, crops, faces
 from photoenhance_ui.networks.similarity import (
@@ -19,6 +18,7 @@ from photoenhance_ui.networks.similarity import (
     upscaler_psnr_db,
 )
 from photoenhance_ui.photo import Pixels
+from photoenhance_ui.pipeline.contracts import FACE_PX
 
 
 class Twice:

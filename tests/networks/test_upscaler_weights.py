@@ -21,7 +21,7 @@ from photoenhance_ui.networks.upscaler_weights import (
     read_upscaler,
 )
 from photoenhance_ui.request import BUILTIN
-from photoenhance_ui.weights import BUILTIN_FILE, Installed
+from photoenhance_ui.weights.inventory import BUILTIN_FILE, Installed
 
 GENERAL, GENERAL_WDN = "realesr-general-x4v3", "realesr-general-wdn-x4v3"
 Weights = dict[str, NDArray[np.float32]]

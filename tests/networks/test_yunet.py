@@ -12,7 +12,7 @@ from photoenhance_ui.networks import yunet
 from photoenhance_ui.networks.on_openvino.loading import load_detector
 from photoenhance_ui.networks.yunet import OpenCvBackend, YuNetDetector
 from photoenhance_ui.request import BUILTIN
-from photoenhance_ui.weights import BUILTIN_FILE, Installed
+from photoenhance_ui.weights.inventory import BUILTIN_FILE, Installed
 from tests.networks.detection import (
     FACES_IN,
     MOBILENET,

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from photoenhance_ui import weights
 from photoenhance_ui.catalogue import CATALOGUE
-from photoenhance_ui.downloads import DownloadPhase, DownloadState
 from photoenhance_ui.engine.interface import Engine
 from photoenhance_ui.request import PRESETS
 from photoenhance_ui.server.reports import models_report, status_report
 from photoenhance_ui.settings import Settings
+from photoenhance_ui.weights.downloads import DownloadPhase, DownloadState
+from photoenhance_ui.weights.inventory import BUILTIN_FILE, take_stock
 
 
 def test_status_tells_device_networks_downloads_and_queue(engine: Engine) -> None:
@@ -31,7 +31,7 @@ def test_status_tells_device_networks_downloads_and_queue(engine: Engine) -> Non
 
 
 def test_models_tells_every_known_file_and_the_presets(engine: Engine, settings: Settings) -> None:
-    told = models_report(weights.take_stock(settings), engine.facts())
+    told = models_report(take_stock(settings), engine.facts())
     names = [model["name"] for model in told["models"]]
     assert names == ["builtin", *(file.name for file in CATALOGUE)]
     assert [model["name"] for model in told["models"] if model["installed"]] == ["builtin"]
@@ -42,9 +42,9 @@ def test_models_tells_every_known_file_and_the_presets(engine: Engine, settings:
 def test_a_damaged_file_and_one_of_ones_own_are_told_of(engine: Engine, settings: Settings) -> None:
     (settings.weights_dir / "RealESRGAN_x2plus.pth").write_bytes(b"half a file")
     own = settings.weights_dir / "mine.safetensors"
-    own.write_bytes(Path(weights.BUILTIN_FILE).read_bytes())
+    own.write_bytes(Path(BUILTIN_FILE).read_bytes())
     engine.networks_arrived()
-    told = models_report(weights.take_stock(settings), engine.facts())
+    told = models_report(take_stock(settings), engine.facts())
     models = {model["name"]: model for model in told["models"]}
     assert not models["RealESRGAN_x2plus"]["installed"]
     assert "RealESRGAN_x2plus.pth" in models["RealESRGAN_x2plus"]["problem"]
@@ -57,5 +57,5 @@ def test_a_damaged_file_and_one_of_ones_own_are_told_of(engine: Engine, settings
 def test_presets_prefer_only_what_is_installed(
     engine: Engine, settings: Settings, name: str
 ) -> None:
-    told = models_report(weights.take_stock(settings), engine.facts())
+    told = models_report(take_stock(settings), engine.facts())
     assert told["presets"][name]["upscaler"] in told["upscalers"]

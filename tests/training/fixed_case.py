@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.quality import Picture, network_enlarger
-from photoenhance_ui.weights import BUILTIN_FILE
+from photoenhance_ui.weights.inventory import BUILTIN_FILE
 from tests.conftest import skimage_photo
 
 REMEMBERED = Path(__file__).with_name("fixed_case.json")

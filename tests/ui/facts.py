@@ -1,6 +1,6 @@
 """Facts of a machine, for the tests of what the page says of it."""
 
-from photoenhance_ui.plan import EngineFacts, UpscalerFacts
+from photoenhance_ui.pipeline.plan import EngineFacts, UpscalerFacts
 
 
 def facts(**changes: object) -> EngineFacts:

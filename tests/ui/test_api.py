@@ -15,8 +15,8 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from photoenhance_ui.cli import main
-from photoenhance_ui.contracts import Work
 from photoenhance_ui.events import Row
+from photoenhance_ui.pipeline.contracts import Work
 from photoenhance_ui.request import OPTIONS
 from photoenhance_ui.server.service import sweep
 from tests.conftest import PhotoMaker

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-from photoenhance_ui.downloads import DownloadPhase, DownloadState
 from photoenhance_ui.engine.interface import QueueLength
 from photoenhance_ui.ui.networks_view import banner_html, networks_html
 from photoenhance_ui.ui.texts import CHINESE, ENGLISH
+from photoenhance_ui.weights.downloads import DownloadPhase, DownloadState
 from tests.ui.facts import facts
 from tests.ui.rows import NASTY, words
 

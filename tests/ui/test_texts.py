@@ -10,7 +10,7 @@ from photoenhance_ui import errors
 from photoenhance_ui.catalogue import CATALOGUE, Role
 from photoenhance_ui.events import Stage, State
 from photoenhance_ui.geometry import Size
-from photoenhance_ui.plan import Choice, EngineFacts, UpscalerFacts, make_plan
+from photoenhance_ui.pipeline.plan import Choice, EngineFacts, UpscalerFacts, make_plan
 from photoenhance_ui.request import BUILTIN, OPTIONS, PRESETS, RESAMPLE_ONLY, Request
 from photoenhance_ui.ui import texts
 from photoenhance_ui.ui.examples import EXAMPLES

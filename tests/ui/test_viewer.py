@@ -16,8 +16,8 @@ from photoenhance_ui.ui.texts import CHINESE, ENGLISH
 from photoenhance_ui.ui.viewer import WORDS, closed_viewer, viewer_value
 from tests.conftest import PhotoMaker
 from tests.driver import run_to_end
+from tests.pipeline.test_enhancer import face_at
 from tests.stand_ins import StandInNetworks
-from tests.test_enhancer import face_at
 
 
 @pytest.fixture

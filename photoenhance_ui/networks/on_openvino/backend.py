@@ -11,7 +11,7 @@ from photoenhance_ui.networks.on_openvino.loading import (
     load_upscaler,
 )
 from photoenhance_ui.networks.on_openvino.whole_sums import largest_weight
-from photoenhance_ui.weights import Installed
+from photoenhance_ui.weights.inventory import Installed
 
 
 class OpenVinoBackend:

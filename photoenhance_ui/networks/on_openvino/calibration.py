@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from photoenhance_ui.catalogue import logged_name
-from photoenhance_ui.contracts import FACE_PX, Upscaler
 from photoenhance_ui.errors import NetworkFailed
 from photoenhance_ui.networks.calibration_pictures import Picture, crops, faces
 from photoenhance_ui.networks.foreign_errors import errors_told
@@ -37,6 +36,7 @@ from photoenhance_ui.networks.similarity import (
     restored_faces,
 )
 from photoenhance_ui.photo import Pixels
+from photoenhance_ui.pipeline.contracts import FACE_PX, Upscaler
 from photoenhance_ui.request import PRESETS, Request
 
 log = logging.getLogger(__name__)

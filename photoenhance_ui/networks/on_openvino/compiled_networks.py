@@ -9,7 +9,6 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from photoenhance_ui.contracts import DetectedFace
 from photoenhance_ui.errors import NetworkFailed
 from photoenhance_ui.networks.on_openvino.compilation import CompiledGraphs, fingerprint_of
 from photoenhance_ui.networks.on_openvino.layers import Depth, Quantized, Weights
@@ -18,6 +17,7 @@ from photoenhance_ui.networks.padding import pad_to_multiple
 from photoenhance_ui.networks.retinaface import Answers, find_faces
 from photoenhance_ui.networks.state_dicts import interpolated
 from photoenhance_ui.photo import Pixels
+from photoenhance_ui.pipeline.contracts import DetectedFace
 
 EXACT: Quantized = {}
 

@@ -9,7 +9,6 @@ import numpy as np
 import openvino as ov
 from openvino import opset13 as op
 
-from photoenhance_ui.contracts import FACE_PX
 from photoenhance_ui.networks.on_openvino.layers import Depth, moved
 from photoenhance_ui.networks.on_openvino.levels import (
     levels_of_values,
@@ -17,6 +16,7 @@ from photoenhance_ui.networks.on_openvino.levels import (
     total_of,
 )
 from photoenhance_ui.networks.parsing import CLASSES
+from photoenhance_ui.pipeline.contracts import FACE_PX
 
 
 def restorer_graph(network: Callable[[ov.Output], ov.Output], depth: Depth) -> ov.Model:

@@ -24,7 +24,7 @@ from photoenhance_ui.networks.on_openvino.compiled_networks import (
 )
 from photoenhance_ui.networks.state_dicts import load_arrays, weights_errors_told
 from photoenhance_ui.networks.upscaler_weights import read_upscaler
-from photoenhance_ui.weights import Installed
+from photoenhance_ui.weights.inventory import Installed
 
 
 def load_upscaler(found: Installed, companion: Installed | None) -> CompiledUpscaler:

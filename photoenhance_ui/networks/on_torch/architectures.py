@@ -16,9 +16,9 @@ import torch
 from torch import nn
 
 from photoenhance_ui.catalogue import Architecture
-from photoenhance_ui.contracts import FACE_PX
 from photoenhance_ui.networks.parsing import BISENET, CLASSES, PARSENET, Parsing
 from photoenhance_ui.networks.state_dicts import Arrays, weights_errors_told
+from photoenhance_ui.pipeline.contracts import FACE_PX
 
 
 def module_of(build: "Build", weights: Arrays, path: Path) -> nn.Module:

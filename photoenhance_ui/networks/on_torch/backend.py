@@ -12,7 +12,7 @@ from photoenhance_ui.networks.on_torch.parsers import load_parser
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.on_torch.restorers import load_restorer
 from photoenhance_ui.networks.on_torch.upscalers import load_upscaler
-from photoenhance_ui.weights import Installed
+from photoenhance_ui.weights.inventory import Installed
 
 
 class TorchBackend:

@@ -7,13 +7,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from photoenhance_ui.contracts import DetectedFace, FaceDetector
 from photoenhance_ui.networks.architectures import entry_of
 from photoenhance_ui.networks.on_torch.architectures import DETECTORS, module_of
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.retinaface import BGR_MEANS, Answers, find_faces
 from photoenhance_ui.networks.state_dicts import load_arrays
-from photoenhance_ui.weights import Installed
+from photoenhance_ui.pipeline.contracts import DetectedFace, FaceDetector
+from photoenhance_ui.weights.inventory import Installed
 
 
 class TorchDetector:

@@ -7,7 +7,6 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from photoenhance_ui.contracts import FaceParser
 from photoenhance_ui.networks.architectures import entry_of
 from photoenhance_ui.networks.on_torch.architectures import PARSERS, module_of
 from photoenhance_ui.networks.on_torch.placement import Placement
@@ -15,7 +14,8 @@ from photoenhance_ui.networks.on_torch.tensors import to_tensor
 from photoenhance_ui.networks.parsing import CLASSES, Parsing
 from photoenhance_ui.networks.state_dicts import load_arrays
 from photoenhance_ui.photo import Pixels
-from photoenhance_ui.weights import Installed
+from photoenhance_ui.pipeline.contracts import FaceParser
+from photoenhance_ui.weights.inventory import Installed
 
 
 class TorchParser:

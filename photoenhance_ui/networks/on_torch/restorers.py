@@ -5,14 +5,14 @@ import copy
 import torch
 from torch import nn
 
-from photoenhance_ui.contracts import FaceRestorer
 from photoenhance_ui.networks.architectures import entry_of
 from photoenhance_ui.networks.on_torch.architectures import RESTORERS, module_of
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.on_torch.tensors import to_pixels, to_tensor
 from photoenhance_ui.networks.state_dicts import load_arrays
 from photoenhance_ui.photo import Pixels
-from photoenhance_ui.weights import Installed
+from photoenhance_ui.pipeline.contracts import FaceRestorer
+from photoenhance_ui.weights.inventory import Installed
 
 
 class TorchRestorer:

@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from photoenhance_ui.contracts import Upscaler
 from photoenhance_ui.errors import WeightsDamaged
 from photoenhance_ui.networks.architectures import entry_of
 from photoenhance_ui.networks.on_torch.architectures import UPSCALERS, module_of
@@ -25,7 +24,8 @@ from photoenhance_ui.networks.upscaler_weights import (
     read_upscaler,
 )
 from photoenhance_ui.photo import Pixels
-from photoenhance_ui.weights import Installed
+from photoenhance_ui.pipeline.contracts import Upscaler
+from photoenhance_ui.weights.inventory import Installed
 
 BLENDS_KEPT = 4  # a few megabytes each; people rarely use more strengths at a time
 

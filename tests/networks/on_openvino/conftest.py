@@ -14,7 +14,7 @@ from photoenhance_ui.networks.on_openvino.loading import load_upscaler, quantize
 from photoenhance_ui.networks.on_openvino.quantized_files import (
     read_quantized,
 )
-from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
+from photoenhance_ui.weights.inventory import BUILTIN, BUILTIN_FILE, Installed
 from tests.networks.on_openvino.shipped import coming_with
 
 

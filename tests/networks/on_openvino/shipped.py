@@ -14,7 +14,7 @@ from photoenhance_ui.networks.on_openvino.quantized_files import (
     QuantizedFile,
     write_quantized,
 )
-from photoenhance_ui.weights import BUILTIN, BUILTIN_FILE, Installed
+from photoenhance_ui.weights.inventory import BUILTIN, BUILTIN_FILE, Installed
 
 
 def coming_with(

@@ -9,7 +9,6 @@ import pytest
 from numpy.typing import NDArray
 
 from photoenhance_ui.catalogue import by_name
-from photoenhance_ui.contracts import FACE_PX
 from photoenhance_ui.errors import WeightsDamaged
 from photoenhance_ui.networks.on_openvino.bisenet_graph import bisenet_graph
 from photoenhance_ui.networks.on_openvino.layers import Weights
@@ -17,7 +16,8 @@ from photoenhance_ui.networks.on_openvino.loading import load_parser
 from photoenhance_ui.networks.parsing import BISENET, CLASSES
 from photoenhance_ui.networks.state_dicts import floats_of
 from photoenhance_ui.photo import Pixels
-from photoenhance_ui.weights import Installed
+from photoenhance_ui.pipeline.contracts import FACE_PX
+from photoenhance_ui.weights.inventory import Installed
 from tests.conftest import skimage_photo
 from tests.networks.reading import Read
 

@@ -45,7 +45,7 @@ from photoenhance_ui.networks.on_openvino.srvgg_graph import srvgg
 from photoenhance_ui.networks.on_openvino.upscaler_graph import UpscalerLayers, upscaler_graph
 from photoenhance_ui.networks.similarity import MIN_MEAN_DB, MIN_WORST_DB, is_near, upscaler_psnr_db
 from photoenhance_ui.request import PRESETS, Request
-from photoenhance_ui.weights import BUILTIN_FILE
+from photoenhance_ui.weights.inventory import BUILTIN_FILE
 from tests.conftest import skimage_photo
 from tests.networks.on_openvino.shipped import coming_with
 

@@ -27,7 +27,7 @@ from photoenhance_ui.networks.on_openvino.loading import load_parser, load_resto
 from photoenhance_ui.networks.on_openvino.parsenet_graph import parsenet_graph
 from photoenhance_ui.networks.similarity import MIN_BLENDED_DB
 from photoenhance_ui.networks.state_dicts import floats_of, load_arrays
-from photoenhance_ui.weights import Installed
+from photoenhance_ui.weights.inventory import Installed
 from tests.conftest import skimage_photo
 
 GFPGAN_FILE, PARSENET_FILE = "GFPGANv1.4.pth", "parsing_parsenet.pth"

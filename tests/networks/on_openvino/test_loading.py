@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from photoenhance_ui.catalogue import by_name
-from photoenhance_ui.contracts import FaceDetector
 from photoenhance_ui.errors import ArchitectureUnknown, WeightsDamaged
 from photoenhance_ui.networks import retinaface
 from photoenhance_ui.networks.on_openvino.compiled_networks import CompiledDetector
 from photoenhance_ui.networks.on_openvino.loading import load_detector
-from photoenhance_ui.weights import Installed
+from photoenhance_ui.pipeline.contracts import FaceDetector
+from photoenhance_ui.weights.inventory import Installed
 from tests.conftest import skimage_photo
 from tests.networks.detection import (
     BACKBONES,

@@ -25,7 +25,7 @@ from photoenhance_ui.networks.on_openvino.restoreformer_graph import (
     restoreformer_graph,
 )
 from photoenhance_ui.photo import Pixels
-from photoenhance_ui.weights import Installed
+from photoenhance_ui.weights.inventory import Installed
 from tests.conftest import skimage_photo
 from tests.networks.reading import Read
 

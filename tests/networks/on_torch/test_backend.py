@@ -16,7 +16,6 @@ from safetensors.numpy import save_file
 from torch import Tensor, nn
 
 from photoenhance_ui.catalogue import Role, by_name
-from photoenhance_ui.contracts import Upscaler
 from photoenhance_ui.networks.calibration_pictures import crops
 from photoenhance_ui.networks.interfaces import Forms
 from photoenhance_ui.networks.on_torch.backend import TorchBackend
@@ -29,8 +28,9 @@ from photoenhance_ui.networks.on_torch.upscalers import TorchUpscaler
 from photoenhance_ui.networks.parsing import HALF, Parsing
 from photoenhance_ui.networks.similarity import is_near, upscaler_psnr_db
 from photoenhance_ui.photo import Pixels
+from photoenhance_ui.pipeline.contracts import Upscaler
 from photoenhance_ui.request import BUILTIN
-from photoenhance_ui.weights import BUILTIN_FILE, Installed
+from photoenhance_ui.weights.inventory import BUILTIN_FILE, Installed
 from tests.conftest import skimage_photo
 from tests.networks.random_weights import random_rrdb, random_srvgg, write_span
 

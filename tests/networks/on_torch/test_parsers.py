@@ -23,13 +23,13 @@ from torch import Tensor, nn
 from torchvision.transforms.functional import normalize
 
 from photoenhance_ui.catalogue import by_name
-from photoenhance_ui.contracts import FaceParser
 from photoenhance_ui.errors import WeightsDamaged
 from photoenhance_ui.networks.on_torch.parsers import load_parser
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.parsing import CLASSES
 from photoenhance_ui.photo import Pixels
-from photoenhance_ui.weights import Installed
+from photoenhance_ui.pipeline.contracts import FaceParser
+from photoenhance_ui.weights.inventory import Installed
 from tests.conftest import skimage_photo
 
 CPU = Placement(torch.device("cpu"))

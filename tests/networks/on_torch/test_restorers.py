@@ -19,14 +19,14 @@ from torch import Tensor, nn
 
 from benchmarks import seeded_weights
 from photoenhance_ui.catalogue import Architecture, by_name
-from photoenhance_ui.contracts import FACE_PX, FaceRestorer
 from photoenhance_ui.errors import WeightsDamaged
 from photoenhance_ui.networks.on_torch.architectures import RESTORERS, module_of
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.on_torch.restorers import load_restorer
 from photoenhance_ui.networks.on_torch.upscalers import load_upscaler
 from photoenhance_ui.photo import Pixels, white_of
-from photoenhance_ui.weights import Installed
+from photoenhance_ui.pipeline.contracts import FACE_PX, FaceRestorer
+from photoenhance_ui.weights.inventory import Installed
 from tests.conftest import skimage_photo
 
 CPU = Placement(torch.device("cpu"))

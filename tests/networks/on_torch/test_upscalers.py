@@ -21,7 +21,6 @@ from safetensors.numpy import save_file
 from torch import nn
 
 from photoenhance_ui.catalogue import Architecture, by_name
-from photoenhance_ui.contracts import Upscaler
 from photoenhance_ui.errors import WeightsDamaged
 from photoenhance_ui.networks.on_torch.architectures import UPSCALERS, module_of
 from photoenhance_ui.networks.on_torch.placement import Placement
@@ -33,8 +32,9 @@ from photoenhance_ui.networks.on_torch.upscalers import (
 from photoenhance_ui.networks.shapes import srvgg_shapes
 from photoenhance_ui.networks.state_dicts import floats_of, load_arrays
 from photoenhance_ui.photo import Pixels, white_of
+from photoenhance_ui.pipeline.contracts import Upscaler
 from photoenhance_ui.request import BUILTIN
-from photoenhance_ui.weights import BUILTIN_FILE, Installed
+from photoenhance_ui.weights.inventory import BUILTIN_FILE, Installed
 from tests.conftest import skimage_photo
 from tests.networks.detection import DATA
 from tests.networks.random_weights import Weights, random_rrdb, random_srvgg, write_span

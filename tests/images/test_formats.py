@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photoenhance_ui.codec import Limits, read_photo, write_photo
-from photoenhance_ui.encoders import encoded
 from photoenhance_ui.errors import OutputNotWritable
-from photoenhance_ui.formats import (
+from photoenhance_ui.geometry import Size
+from photoenhance_ui.images.codec import Limits, read_photo, write_photo
+from photoenhance_ui.images.encoders import encoded
+from photoenhance_ui.images.formats import (
     BY_NAME,
     FORMATS,
     FULL,
@@ -20,7 +21,6 @@ from photoenhance_ui.formats import (
     is_lossless,
     is_shown_by_browsers,
 )
-from photoenhance_ui.geometry import Size
 from photoenhance_ui.photo import Metadata, Photo
 from photoenhance_ui.request import OutputFormat, Saving
 from tests.conftest import skimage_photo

@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from photoenhance_ui.catalogue import WeightFile
 from photoenhance_ui.errors import DiskFull, DownloadFailed, WeightsError, as_photoenhance_error
 from photoenhance_ui.traces import trace_of
-from photoenhance_ui.weights import matches
+from photoenhance_ui.weights.inventory import matches
 
 log = logging.getLogger(__name__)
 

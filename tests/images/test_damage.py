@@ -8,18 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from photoenhance_ui.codec import (
+from photoenhance_ui.errors import (
+    OutputNotWritable,
+    PhotoRefused,
+)
+from photoenhance_ui.images.codec import (
     Limits,
     preview,
     read_photo,
     result_suffix,
 )
-from photoenhance_ui.errors import (
-    OutputNotWritable,
-    PhotoRefused,
-)
 from photoenhance_ui.request import OutputFormat
-from tests.codec.samples import (
+from tests.images.samples import (
     CARRIERS,
     IMAGE,
     NOTE,

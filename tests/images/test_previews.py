@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photoenhance_ui.codec import (
+from photoenhance_ui.images.codec import (
     is_monochrome,
     preview,
 )
 from photoenhance_ui.photo import Metadata, Photo
-from tests.codec.samples import (
+from tests.images.samples import (
     HEIGHT,
     INPUTS,
     WIDTH,

@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from photoenhance_ui.contracts import FACE_PX, DetectedFace
-from photoenhance_ui.faces import (
+from photoenhance_ui.geometry import Size
+from photoenhance_ui.photo import Pixels
+from photoenhance_ui.pipeline.contracts import FACE_PX, DetectedFace
+from photoenhance_ui.pipeline.faces import (
     BORDER_RGB,
     MASK_BORDER_PX,
     MIN_EYE_DISTANCE_PX,
@@ -28,8 +30,6 @@ from photoenhance_ui.faces import (
     soft_mask,
     way_back,
 )
-from photoenhance_ui.geometry import Size
-from photoenhance_ui.photo import Pixels
 from photoenhance_ui.request import Faces
 from tests.conftest import skimage_photo
 

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import pytest
 
-from photoenhance_ui import downloads
 from photoenhance_ui.catalogue import Architecture, Role, WeightFile
-from photoenhance_ui.downloads import DownloadPhase, Downloads, Stopped, download
 from photoenhance_ui.errors import DiskFull, DownloadFailed
+from photoenhance_ui.weights import downloads
+from photoenhance_ui.weights.downloads import DownloadPhase, Downloads, Stopped, download
 from tests.file_server import Fault, FileServer, serving
 
 CONTENT = random.Random(0).randbytes(400_000)
@@ -233,7 +233,7 @@ FETCH = """
 import sys
 from pathlib import Path
 from photoenhance_ui.catalogue import Architecture, Role, WeightFile
-from photoenhance_ui.downloads import download
+from photoenhance_ui.weights.downloads import download
 url, folder, size, sha256 = sys.argv[1:]
 print("begins", flush=True)
 print(download(WeightFile("network.pth", url, int(size), sha256, "MIT", Role.UPSCALER,
@@ -247,7 +247,7 @@ def fetching(server: FileServer, folder: Path) -> subprocess.Popen[str]:
         [sys.executable, "-c", FETCH, file.url, str(folder), str(file.bytes), file.sha256],
         stdout=subprocess.PIPE,
         text=True,
-        cwd=Path(__file__).parent.parent,
+        cwd=Path(__file__).parents[2],
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "begins\n"

@@ -13,9 +13,11 @@ import cv2
 import numpy as np
 
 from photoenhance_ui.catalogue import Role
-from photoenhance_ui.contracts import DetectedFace, Work
 from photoenhance_ui.events import Event, FacesFound, Progress, Stage
-from photoenhance_ui.faces import (
+from photoenhance_ui.geometry import Region, Size, Tile
+from photoenhance_ui.photo import Photo, Pixels, in_8_bits
+from photoenhance_ui.pipeline.contracts import DetectedFace, Work
+from photoenhance_ui.pipeline.faces import (
     Mask,
     Matrix,
     RestoredFace,
@@ -25,9 +27,7 @@ from photoenhance_ui.faces import (
     pasted,
     soft_mask,
 )
-from photoenhance_ui.geometry import Region, Size, Tile
-from photoenhance_ui.photo import Photo, Pixels, in_8_bits
-from photoenhance_ui.plan import Plan
+from photoenhance_ui.pipeline.plan import Plan
 
 KERNEL_REACH = 8  # pixels of the smaller picture; Lanczos sees four pixels of the larger one
 STRONG_SHRINK = 0.5

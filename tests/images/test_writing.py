@@ -13,20 +13,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from photoenhance_ui.codec import (
+from photoenhance_ui.errors import (
+    OutputNotWritable,
+)
+from photoenhance_ui.geometry import Size
+from photoenhance_ui.images.codec import (
     preview,
     read_photo,
     result_suffix,
 )
-from photoenhance_ui.errors import (
-    OutputNotWritable,
-)
-from photoenhance_ui.formats import READABLE_SUFFIXES
-from photoenhance_ui.geometry import Size
+from photoenhance_ui.images.formats import READABLE_SUFFIXES
 from photoenhance_ui.names import KEPT_ENDINGS, safe_name
 from photoenhance_ui.photo import Metadata, Photo
 from photoenhance_ui.request import OutputFormat
-from tests.codec.samples import (
+from tests.conftest import skimage_photo
+from tests.images.samples import (
     COLOUR,
     HEIGHT,
     IMAGE,
@@ -41,7 +42,6 @@ from tests.codec.samples import (
     rewritten,
     write,
 )
-from tests.conftest import skimage_photo
 
 
 @pytest.mark.parametrize("wanted", OutputFormat)

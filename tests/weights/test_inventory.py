@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from photoenhance_ui import weights
 from photoenhance_ui.catalogue import WeightFile, by_file, by_name, default_downloads
 from photoenhance_ui.errors import WeightsDamaged, WeightsError, WeightsUntrusted
 from photoenhance_ui.request import BUILTIN
 from photoenhance_ui.settings import Settings
-from photoenhance_ui.weights import Inventory, files_to_fetch, take_stock
+from photoenhance_ui.weights import inventory
+from photoenhance_ui.weights.inventory import Inventory, files_to_fetch, take_stock
 
 YUNET = by_name("face_detection_yunet_2023mar")
 WHOLE = b"the published bytes"
@@ -27,7 +27,7 @@ def short_yunet(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the published file of that name were WHOLE: the real one is not in the repository."""
     file = replace(YUNET, bytes=len(WHOLE), sha256=hashlib.sha256(WHOLE).hexdigest())
     known = {YUNET.file: file}
-    monkeypatch.setattr(weights, "by_file", lambda name: known.get(name) or by_file(name))
+    monkeypatch.setattr(inventory, "by_file", lambda name: known.get(name) or by_file(name))
 
 
 def found_besides_builtin(settings: Settings) -> set[str]:
@@ -41,11 +41,11 @@ def test_an_empty_or_missing_folder_is_no_trouble(settings: Settings, folder: Pa
 
 def test_the_builtin_network_is_found_whatever_the_folder_is(settings: Settings) -> None:
     builtin = take_stock(settings).installed[BUILTIN]
-    assert builtin.path == weights.BUILTIN_FILE
+    assert builtin.path == inventory.BUILTIN_FILE
     assert builtin.known is None
-    beside_it = take_stock(replace(settings, weights_dir=weights.BUILTIN_FILE.parent))
+    beside_it = take_stock(replace(settings, weights_dir=inventory.BUILTIN_FILE.parent))
     assert beside_it.installed[BUILTIN] == builtin
-    assert weights.BUILTIN_FILE.name not in beside_it.refused
+    assert inventory.BUILTIN_FILE.name not in beside_it.refused
 
 
 @pytest.mark.usefixtures("short_yunet")
@@ -102,7 +102,7 @@ def test_a_file_that_cannot_be_read_is_refused_alone(
     def denied(_path: Path) -> str:
         raise PermissionError
 
-    monkeypatch.setattr(weights, "sha256_of", denied)
+    monkeypatch.setattr(inventory, "sha256_of", denied)
     stock = take_stock(settings)
     assert isinstance(stock.refused[YUNET.name], WeightsDamaged)
     assert "mine" in stock.installed

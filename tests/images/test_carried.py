@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from photoenhance_ui.codec import (
+from photoenhance_ui.images.codec import (
     Provenance,
     read_photo,
 )
 from photoenhance_ui.photo import Metadata, Photo
-from tests.codec.samples import (
+from tests.images.samples import (
     ARTIST,
     CARRIERS,
     COLOUR_16,

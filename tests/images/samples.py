@@ -16,7 +16,7 @@ from hypothesis import settings
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, PngImagePlugin
 
-from photoenhance_ui.codec import (
+from photoenhance_ui.images.codec import (
     Limits,
     Provenance,
     read_photo,

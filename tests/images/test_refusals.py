@@ -12,13 +12,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photoenhance_ui.codec import (
-    Limits,
-    check_bytes,
-    probe,
-    read_photo,
-    result_suffix,
-)
 from photoenhance_ui.errors import (
     FileTooLarge,
     NotAPhoto,
@@ -27,9 +20,16 @@ from photoenhance_ui.errors import (
     PhotoMissing,
     TooManyPixels,
 )
+from photoenhance_ui.images.codec import (
+    Limits,
+    check_bytes,
+    probe,
+    read_photo,
+    result_suffix,
+)
 from photoenhance_ui.request import OutputFormat
 from photoenhance_ui.settings import Settings
-from tests.codec.samples import (
+from tests.images.samples import (
     COLOUR_16,
     FAITHFUL,
     HEIGHT,

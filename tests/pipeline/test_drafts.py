@@ -12,8 +12,6 @@ from PIL import Image
 
 from photoenhance_ui.batches.batch import Batch
 from photoenhance_ui.batches.storage import Workspace
-from photoenhance_ui.contracts import Work
-from photoenhance_ui.drafts import DRAFT_PX, draft_plan, draft_source, is_cheap
 from photoenhance_ui.engine.engine import open_engine
 from photoenhance_ui.engine.interface import Engine
 from photoenhance_ui.errors import MemoryExhausted
@@ -28,13 +26,15 @@ from photoenhance_ui.events import (
 )
 from photoenhance_ui.geometry import Size
 from photoenhance_ui.photo import Photo
-from photoenhance_ui.plan import EngineFacts, UpscalerFacts, choose_networks, make_plan
+from photoenhance_ui.pipeline.contracts import Work
+from photoenhance_ui.pipeline.drafts import DRAFT_PX, draft_plan, draft_source, is_cheap
+from photoenhance_ui.pipeline.plan import EngineFacts, UpscalerFacts, choose_networks, make_plan
 from photoenhance_ui.request import BUILTIN, RESAMPLE_ONLY, Faces, Precision, Request
 from photoenhance_ui.settings import Settings
 from tests.conftest import PhotoMaker, skimage_photo
 from tests.driver import wait_until
+from tests.pipeline.test_enhancer import face_at
 from tests.stand_ins import LARGE, StandInNetworks
-from tests.test_enhancer import face_at
 
 FACTS = EngineFacts(
     "cpu", "",

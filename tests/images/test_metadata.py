@@ -11,7 +11,7 @@ from PIL import ExifTags, Image, ImageCms
 
 from photoenhance_ui import __version__
 from photoenhance_ui.geometry import Size
-from photoenhance_ui.metadata import (
+from photoenhance_ui.images.metadata import (
     MAX_JPEG_EXIF_BYTES,
     MAX_JPEG_XMP_BYTES,
     SOURCE_TYPE,

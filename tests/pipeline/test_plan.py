@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from photoenhance_ui.errors import NetworkMissing
 from photoenhance_ui.geometry import GRID_PX, Size
-from photoenhance_ui.plan import (
+from photoenhance_ui.pipeline.plan import (
     Choice,
     EngineFacts,
     Plan,

@@ -4,7 +4,7 @@ A draft is what the built-in network gives at the size of a screen, without face
 """
 
 from photoenhance_ui.geometry import Size
-from photoenhance_ui.plan import (
+from photoenhance_ui.pipeline.plan import (
     FACE_OPERATIONS,
     Choice,
     EngineFacts,

@@ -9,17 +9,17 @@ import pytest
 import tifffile
 from PIL import Image
 
-from photoenhance_ui.codec import (
-    is_monochrome,
-    read_photo,
-)
 from photoenhance_ui.errors import (
     NotAPhoto,
 )
-from photoenhance_ui.metadata import profile_space, srgb_profile
+from photoenhance_ui.images.codec import (
+    is_monochrome,
+    read_photo,
+)
+from photoenhance_ui.images.metadata import profile_space, srgb_profile
 from photoenhance_ui.photo import Photo
 from photoenhance_ui.request import OutputFormat
-from tests.codec.samples import (
+from tests.images.samples import (
     CARRIERS,
     COLOUR,
     COLOUR_16,
@@ -104,7 +104,9 @@ def test_a_large_jpeg_is_written_without_a_table_of_its_own_with_the_same_pixels
 ) -> None:
     photo = read(tmp_path, encoded(IMAGE, "PNG"))
     small = read_photo(small_path := write(photo, tmp_path / "small", "jpeg"), LIMITS)
-    monkeypatch.setattr("photoenhance_ui.encoders.MAX_OPTIMIZED_JPEG_PIXELS", photo.size.pixels - 1)
+    monkeypatch.setattr(
+        "photoenhance_ui.images.encoders.MAX_OPTIMIZED_JPEG_PIXELS", photo.size.pixels - 1
+    )
     large = read_photo(large_path := write(photo, tmp_path / "large", "jpeg"), LIMITS)
     assert large_path.stat().st_size > small_path.stat().st_size
     assert np.array_equal(large.pixels, small.pixels)

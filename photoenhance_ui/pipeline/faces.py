@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from photoenhance_ui.contracts import FACE_PX, DetectedFace
 from photoenhance_ui.geometry import Region, Size
 from photoenhance_ui.photo import Pixels, white_of
+from photoenhance_ui.pipeline.contracts import FACE_PX, DetectedFace
 from photoenhance_ui.request import Faces
 
 Matrix = NDArray[np.float64]

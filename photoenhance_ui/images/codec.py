@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from photoenhance_ui.encoders import as_image, encoded, saved
 from photoenhance_ui.errors import (
     FileTooLarge,
     NotAPhoto,
@@ -23,9 +22,10 @@ from photoenhance_ui.errors import (
     PhotoMissing,
     TooManyPixels,
 )
-from photoenhance_ui.formats import BY_NAME, FORMATS, FULL, FileFormat
 from photoenhance_ui.geometry import Size
-from photoenhance_ui.metadata import (
+from photoenhance_ui.images.encoders import as_image, encoded, saved
+from photoenhance_ui.images.formats import BY_NAME, FORMATS, FULL, FileFormat
+from photoenhance_ui.images.metadata import (
     Provenance,
     for_result,
     in_srgb,

@@ -10,19 +10,19 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from photoenhance_ui.codec import (
+from photoenhance_ui.errors import (
+    PhotoDamaged,
+)
+from photoenhance_ui.geometry import Size
+from photoenhance_ui.images.codec import (
     probe,
     read_photo,
     result_suffix,
     upright,
 )
-from photoenhance_ui.errors import (
-    PhotoDamaged,
-)
-from photoenhance_ui.formats import READABLE_SUFFIXES
-from photoenhance_ui.geometry import Size
+from photoenhance_ui.images.formats import READABLE_SUFFIXES
 from photoenhance_ui.request import OutputFormat
-from tests.codec.samples import (
+from tests.images.samples import (
     CARRIERS,
     COLOUR,
     COLOUR_16,

@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from photoenhance_ui.errors import OutputNotWritable
-from photoenhance_ui.formats import BY_NAME, FileFormat
-from photoenhance_ui.metadata import (
+from photoenhance_ui.images.formats import BY_NAME, FileFormat
+from photoenhance_ui.images.metadata import (
     describing,
     in_srgb,
     profile_space,

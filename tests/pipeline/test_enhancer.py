@@ -10,10 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from photoenhance_ui import weights
 from photoenhance_ui.catalogue import Role
-from photoenhance_ui.contracts import FACE_PX, DetectedFace, Work
-from photoenhance_ui.enhancer import (
+from photoenhance_ui.events import Event, FacesFound, Progress, Stage
+from photoenhance_ui.geometry import Size, even_tiles_of
+from photoenhance_ui.networks.resident import Networks
+from photoenhance_ui.photo import Metadata, Photo, Pixels, white_of
+from photoenhance_ui.pipeline.contracts import FACE_PX, DetectedFace, Work
+from photoenhance_ui.pipeline.enhancer import (
     Enhanced,
     blend,
     enhance,
@@ -22,14 +25,11 @@ from photoenhance_ui.enhancer import (
     together,
     without_colour,
 )
-from photoenhance_ui.events import Event, FacesFound, Progress, Stage
-from photoenhance_ui.faces import TEMPLATE, pasted
-from photoenhance_ui.geometry import Size, even_tiles_of
-from photoenhance_ui.networks.resident import Networks
-from photoenhance_ui.photo import Metadata, Photo, Pixels, white_of
-from photoenhance_ui.plan import Choice, EngineFacts, Plan, UpscalerFacts, make_plan
+from photoenhance_ui.pipeline.faces import TEMPLATE, pasted
+from photoenhance_ui.pipeline.plan import Choice, EngineFacts, Plan, UpscalerFacts, make_plan
 from photoenhance_ui.request import BUILTIN, RESAMPLE_ONLY, Faces, Request
 from photoenhance_ui.settings import Settings
+from photoenhance_ui.weights import inventory
 from tests.conftest import skimage_photo
 
 Answer = Callable[[Work], Any]
@@ -570,7 +570,7 @@ def test_only_the_faces_change(with_faces: Enhanced) -> None:
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Networks]:
     settings = Settings(device="cpu", offline=True, weights_dir=tmp_path_factory.mktemp("weights"))
-    yield Networks(weights.installed(settings), settings)
+    yield Networks(inventory.installed(settings), settings)
 
 
 def run_for_real(photo: Photo, real: Networks, tile_px: int = 128, **options: Any) -> Run:

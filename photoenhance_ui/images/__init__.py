@@ -1,0 +1,1 @@
+"""Files and Photos: reading, writing, formats, metadata, and how far two pictures differ."""

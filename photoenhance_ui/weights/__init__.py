@@ -1,0 +1,1 @@
+"""Network files: which ones are installed and intact, and how others arrive."""
