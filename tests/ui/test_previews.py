@@ -9,7 +9,7 @@ from PIL import Image
 from photoenhance_ui.batches.batch import Batch
 from photoenhance_ui.batches.storage import Workspace
 from photoenhance_ui.engine.interface import Engine
-from photoenhance_ui.request import OutputFormat, Request, Saving
+from photoenhance_ui.request import OutputFormat, Request
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.ui.cards import PictureKind
 from photoenhance_ui.ui.previews import (
@@ -35,7 +35,7 @@ def finished(
     engine: Engine, settings: Settings, photo_file: PhotoMaker, tmp_path: Path
 ) -> tuple[Batch, str]:
     """A batch with one photo, written as TIFF."""
-    batch = batch_of(engine, settings, tmp_path, saving=Saving(OutputFormat.TIFF))
+    batch = batch_of(engine, settings, tmp_path, output_format=OutputFormat.TIFF)
     photo_id = batch.add(photo_file("chelsea", 40, "my_enhanced.png"))
     run_to_end(batch)
     return batch, photo_id
