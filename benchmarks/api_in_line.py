@@ -34,10 +34,10 @@ from gradio_client import Client, handle_file
 from PIL import Image
 from skimage import data
 
-from benchmarks.processes import memory_mb
-from benchmarks.running_app import started_process
 from benchmarks.stream_vs_batch import Server
 from photoenhance_ui.settings import PROJECT_DIR
+from testing.processes import memory_mb
+from testing.running_app import started_process
 
 RESULTS = PROJECT_DIR / "benchmarks" / "results"
 COUNTS = (25, 50, 100, 200)

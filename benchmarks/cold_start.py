@@ -18,8 +18,8 @@ from gradio_client import Client, handle_file
 from PIL import Image
 from skimage import data as sample_photos
 
-from benchmarks.running_app import started_app
 from photoenhance_ui.settings import PROJECT_DIR
+from testing.running_app import started_app
 
 RESULTS = PROJECT_DIR / "benchmarks" / "results"
 

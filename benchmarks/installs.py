@@ -43,16 +43,6 @@ from benchmarks.environments import (
     version_of,
     version_told,
 )
-from benchmarks.processes import (
-    PartFailed,
-    clean_variables,
-    family_mb,
-    reason_of,
-    run,
-    run_well,
-    started,
-    wait_for_line,
-)
 from benchmarks.resolution import (
     PLATFORMS,
     Platform,
@@ -62,8 +52,18 @@ from benchmarks.resolution import (
     resolution,
     uv_variables,
 )
-from benchmarks.running_app import free_port
 from photoenhance_ui.settings import PROJECT_DIR
+from testing.processes import (
+    PartFailed,
+    clean_variables,
+    family_mb,
+    reason_of,
+    run,
+    run_well,
+    started,
+    wait_for_line,
+)
+from testing.running_app import free_port
 
 RESULTS = PROJECT_DIR / "benchmarks" / "results"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")

@@ -23,13 +23,13 @@ import numpy as np
 from PIL import Image
 from skimage import data as sample_photos
 
-from benchmarks import seeded_weights
-from benchmarks.processes import memory_mb
 from photoenhance_ui.batches.batch import Batch
 from photoenhance_ui.batches.storage import Workspace
 from photoenhance_ui.engine.engine import open_engine
 from photoenhance_ui.request import Request
 from photoenhance_ui.settings import PROJECT_DIR, Settings
+from testing import seeded_weights
+from testing.processes import memory_mb
 
 RESULTS = PROJECT_DIR / "benchmarks" / "results"
 MEGAPIXELS = (1.5, 12.0, 24.0)

@@ -30,8 +30,8 @@ from PIL import Image
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 from skimage import data
 
-from benchmarks.running_app import started_app
-from tests.browser.conftest import CHROMIUM, DESKTOP, FLAGS
+from testing.browser import CHROMIUM, DESKTOP, FLAGS
+from testing.running_app import started_app
 
 RESULTS = Path(__file__).resolve().parent / "results"
 SAMPLE_PHOTOS = ("astronaut", "chelsea", "coffee", "rocket")

@@ -23,7 +23,6 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks import reference, seeded_weights
 from photoenhance_ui.images.difference import psnr_db
 from photoenhance_ui.networks.resident import Networks
 from photoenhance_ui.photo import Photo
@@ -33,7 +32,8 @@ from photoenhance_ui.pipeline.plan import Choice, make_plan
 from photoenhance_ui.request import RESAMPLE_ONLY, Request
 from photoenhance_ui.settings import PROJECT_DIR, Settings
 from photoenhance_ui.weights.inventory import installed
-from tests.driver import enhanced
+from testing import reference, seeded_weights
+from testing.driver import enhanced
 
 RESULT = PROJECT_DIR / "benchmarks" / "results" / "parity.json"
 PHOTOS = {

@@ -22,7 +22,6 @@ from typing import Any
 from skimage import data as sample_photos
 from skimage.io import imsave
 
-from benchmarks import seeded_weights
 from benchmarks.peak import FORMS, convolutions_gops
 from benchmarks.speed import FACE_PHOTOS, SCALE, our_ways
 from photoenhance_ui.catalogue import Role
@@ -36,7 +35,8 @@ from photoenhance_ui.pipeline.plan import choose_networks
 from photoenhance_ui.request import Precision, Request
 from photoenhance_ui.settings import PROJECT_DIR, Settings, parse_settings
 from photoenhance_ui.weights.inventory import installed
-from tests.driver import enhanced
+from testing import seeded_weights
+from testing.driver import enhanced
 
 RESULTS = PROJECT_DIR / "benchmarks" / "results"
 UPSCALER_STAGE = f"{Role.UPSCALER.value}: "

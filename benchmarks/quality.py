@@ -42,7 +42,7 @@ from photoenhance_ui.pipeline.plan import choose_networks
 from photoenhance_ui.request import BUILTIN, Precision, Request
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.weights.inventory import BUILTIN_FILE, Installed
-from tests.driver import enhanced
+from testing.driver import enhanced
 
 SCALE = 4
 SEED = 0

@@ -32,7 +32,6 @@ from PIL import Image
 from skimage import data as sample_photos
 from skimage.io import imread
 
-from benchmarks import reference, seeded_weights
 from benchmarks.memory import forget_peak, photo_of, resident_mb
 from benchmarks.peak import peak_gflops
 from photoenhance_ui.catalogue import by_name
@@ -58,7 +57,8 @@ from photoenhance_ui.pipeline.plan import FACE_OPERATIONS, choose_networks
 from photoenhance_ui.request import Faces, Precision, Request
 from photoenhance_ui.settings import PROJECT_DIR, Settings
 from photoenhance_ui.weights.inventory import installed
-from tests.driver import enhanced
+from testing import reference, seeded_weights
+from testing.driver import enhanced
 
 RESULTS = PROJECT_DIR / "benchmarks" / "results"
 SCALE = 2.0

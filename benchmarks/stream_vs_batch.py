@@ -36,7 +36,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from skimage import data
 
-from benchmarks.running_app import started_app
+from testing.running_app import started_app
 
 RESULTS = Path(__file__).resolve().parent / "results"
 WAYS = ("stream", "batch", "zip")

@@ -1,14 +1,12 @@
 """What many tests share: real photos that every machine has, settings, and a real engine."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import hypothesis
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -17,25 +15,13 @@ from photoenhance_ui.engine.engine import open_engine
 from photoenhance_ui.engine.interface import Engine
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.weights import inventory
-from tests.hooked import HookedNetworks
+from testing.hooked import HookedNetworks
+from testing.photos import PhotoMaker, skimage_photo
 
 # How long an example takes tells of the machine, and of what else it does.
 SLOW = hypothesis.HealthCheck.too_slow
 hypothesis.settings.register_profile("tests", deadline=None, suppress_health_check=[SLOW])
 hypothesis.settings.load_profile("tests")
-
-PhotoMaker = Callable[..., Path]
-
-
-def skimage_photo(name: str, side: int | None = None) -> NDArray[np.uint8]:
-    """A photo of scikit-image, (H, W, 3) RGB; with ``side``, a square cut from its middle."""
-    from skimage import data
-
-    pixels: NDArray[np.uint8] = np.ascontiguousarray(getattr(data, name)())
-    if side is None:
-        return pixels
-    top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
-    return np.ascontiguousarray(pixels[top : top + side, left : left + side])
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import pytest
 
 from app import STATE_DIR, prepare_environment
 from photoenhance_ui.settings import FLAGS, PROJECT_DIR
-from tests.conftest import PhotoMaker
-from tests.programs import APP, address_of, environment_for, started
+from testing.photos import PhotoMaker
+from testing.programs import APP, address_of, environment_for, started
 
 
 def test_nothing_leaves_the_machine_and_files_live_in_the_project() -> None:

@@ -26,7 +26,7 @@ from photoenhance_ui.events import Row
 from photoenhance_ui.images.codec import result_suffix
 from photoenhance_ui.request import OPTIONS, OutputFormat
 from photoenhance_ui.settings import FLAGS
-from tests.conftest import PhotoMaker
+from testing.photos import PhotoMaker
 
 ROOT = Path(__file__).resolve().parent.parent
 Run = Callable[..., int]

@@ -9,8 +9,8 @@ from pathlib import Path
 from gradio_client import Client, handle_file
 
 from photoenhance_ui.settings import PROJECT_DIR
-from tests.conftest import PhotoMaker
-from tests.programs import address_of, environment_for, started
+from testing.photos import PhotoMaker
+from testing.programs import address_of, environment_for, started
 
 WATCHING = """
 import json, os, sys

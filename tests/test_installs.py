@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import environments, installs, processes, resolution
+from benchmarks import environments, installs, resolution
 from benchmarks.environments import disk_bytes, interpreter, packages_in, peak_disk
 from benchmarks.installs import (
     APP_FILES,
@@ -30,7 +30,11 @@ from benchmarks.installs import (
     tools_of,
     tracked_files,
 )
-from benchmarks.processes import (
+from benchmarks.resolution import PLATFORMS, Question, uv_variables, without_wheel
+from docs.install_table import installs_of
+from photoenhance_ui.settings import PROJECT_DIR
+from testing import processes
+from testing.processes import (
     PartFailed,
     clean_variables,
     family_mb,
@@ -41,9 +45,6 @@ from benchmarks.processes import (
     started,
     wait_for_line,
 )
-from benchmarks.resolution import PLATFORMS, Question, uv_variables, without_wheel
-from docs.install_table import installs_of
-from photoenhance_ui.settings import PROJECT_DIR
 
 HAS_PROC = Path("/proc/self/status").exists()
 NO_WHEEL = """error: No solution found when resolving dependencies

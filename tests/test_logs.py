@@ -11,8 +11,8 @@ from photoenhance_ui.request import Request
 from photoenhance_ui.server.service import open_service
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.traces import trace_of
-from tests.conftest import PhotoMaker
-from tests.driver import run_to_end
+from testing.driver import run_to_end
+from testing.photos import PhotoMaker
 from tests.networks.random_weights import random_srvgg
 
 SECRET = "geheim"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from photoenhance_ui.settings import PROJECT_DIR
-from tests.conftest import skimage_photo
-from tests.programs import environment_for
+from testing.photos import skimage_photo
+from testing.programs import environment_for
 
 OPTIONS = """\
     sharpness: float = option_field(

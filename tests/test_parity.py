@@ -14,7 +14,6 @@ for package in ("basicsr", "realesrgan", "gfpgan"):
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"{package} cannot be installed from Python 3.13 on", allow_module_level=True)
 
-from benchmarks import reference, seeded_weights
 from benchmarks.parity import blend_border
 from photoenhance_ui.images.difference import psnr_db
 from photoenhance_ui.networks.resident import Networks
@@ -26,8 +25,9 @@ from photoenhance_ui.pipeline.plan import Choice, Plan, make_plan
 from photoenhance_ui.request import RESAMPLE_ONLY, Request
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.weights.inventory import installed
-from tests.conftest import skimage_photo
-from tests.driver import enhanced
+from testing import reference, seeded_weights
+from testing.driver import enhanced
+from testing.photos import skimage_photo
 
 MOST_LEVELS_OFF = 3
 LEAST_PSNR_DB = 50.0

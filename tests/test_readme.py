@@ -23,9 +23,9 @@ from photoenhance_ui.events import Row
 from photoenhance_ui.pipeline.contracts import Work
 from photoenhance_ui.request import OPTIONS
 from photoenhance_ui.settings import FLAGS, PROJECT_DIR, parse_settings
-from tests import served as server
-from tests.conftest import PhotoMaker
-from tests.test_requirements import required
+from testing import served as server
+from testing.photos import PhotoMaker
+from testing.requirements import required
 
 served, released = server.served, server.released
 

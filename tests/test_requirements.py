@@ -6,22 +6,13 @@ import pytest
 from packaging.requirements import Requirement
 
 from photoenhance_ui.settings import PROJECT_DIR
+from testing.requirements import lines_of, required
 
 OF_TORCH = {"torch", "torchvision", "basicsr", "facexlib", "gfpgan", "realesrgan", "spandrel"}
 """Torch, and what needs it."""
 UNBUILDABLE = {"basicsr", "gfpgan", "realesrgan"}
 """What cannot be installed from Python 3.13 on."""
 FILES = ("requirements.txt", "requirements-cpu.txt", "requirements-dev.txt")
-
-
-def lines_of(file: str) -> list[str]:
-    text = (PROJECT_DIR / file).read_text(encoding="utf-8")
-    return [line for line in text.splitlines() if line and not line.startswith("#")]
-
-
-def required(file: str) -> list[Requirement]:
-    """What the file itself asks for, without the files that it names."""
-    return [Requirement(line) for line in lines_of(file) if not line.startswith("-r ")]
 
 
 def test_without_torch_the_same_versions_are_installed_and_nothing_that_needs_torch() -> None:

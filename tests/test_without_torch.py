@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from photoenhance_ui.settings import PROJECT_DIR
-from tests.conftest import PhotoMaker
-from tests.outcomes import OF_TORCH
+from testing.outcomes import OF_TORCH
+from testing.photos import PhotoMaker
 
 DATA = PROJECT_DIR.parent / "shared" / "data" / "weights"
 WITHOUT_TORCH = f"import sys; sys.modules.update(dict.fromkeys({OF_TORCH!r}))\n"
@@ -30,7 +30,7 @@ def python(*arguments: str) -> str:
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Networks at full size: real files where they are at hand, else seeded random ones."""
     pytest.importorskip("torch", reason="makes files of random weights")
-    from benchmarks import seeded_weights as made
+    from testing import seeded_weights as made
 
     folder = tmp_path_factory.mktemp("weights")
     real = {made.MOBILENET_FILE: made.MOBILENET_FILE, **made.REAL_GENERAL_FILES}
@@ -51,7 +51,7 @@ def test_every_network_gives_the_same_bytes_with_torch_and_without(
     weights: Path, tmp_path: Path
 ) -> None:
     told: list[dict[str, Any]] = [
-        json.loads(python("-m", "tests.outcomes", str(weights), str(tmp_path / name), *more))
+        json.loads(python("-m", "testing.outcomes", str(weights), str(tmp_path / name), *more))
         for name, more in (("with", ()), ("without", ("--without-torch",)))
     ]
     assert told[0] == told[1]

@@ -18,8 +18,8 @@ from photoenhance_ui.engine.interface import Engine
 from photoenhance_ui.events import State
 from photoenhance_ui.request import Request
 from photoenhance_ui.settings import Settings
-from tests.conftest import PhotoMaker
-from tests.hooked import HookedNetworks
+from testing.hooked import HookedNetworks
+from testing.photos import PhotoMaker
 
 REQUEST = Request(upscaler="builtin")
 NAMES = ("astronaut", "chelsea", "coffee", "rocket")

@@ -10,7 +10,7 @@ from photoenhance_ui.batches.face_layers import FACES, FaceLayers
 from photoenhance_ui.geometry import Region
 from photoenhance_ui.pipeline.enhancer import Enhanced, blend
 from photoenhance_ui.request import Request
-from tests.pipeline.test_enhancer import TWO, StandIns, driven, face_at, photo_of, plan_of
+from testing.by_hand import TWO, StandIns, driven, face_at, photo_of, plan_of
 
 WITH_FACES = Request(upscaler="upscaler")
 

@@ -24,9 +24,9 @@ from photoenhance_ui.events import State
 from photoenhance_ui.pipeline.contracts import Work
 from photoenhance_ui.request import Request
 from photoenhance_ui.settings import Settings
-from tests.conftest import PhotoMaker
-from tests.pipeline.test_enhancer import face_at
-from tests.stand_ins import LARGE, StandInNetworks
+from testing.by_hand import face_at
+from testing.photos import PhotoMaker
+from testing.stand_ins import LARGE, StandInNetworks
 
 WISH = Request(upscaler=LARGE, scale=3, face_strength=0.6)
 OWNER = "browser:abc"

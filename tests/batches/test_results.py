@@ -19,9 +19,9 @@ from photoenhance_ui.events import State
 from photoenhance_ui.geometry import Region
 from photoenhance_ui.request import OutputFormat, Request, Saving
 from photoenhance_ui.settings import Settings
-from tests.conftest import PhotoMaker
-from tests.pipeline.test_enhancer import face_at
-from tests.stand_ins import LARGE, StandInNetworks
+from testing.by_hand import face_at
+from testing.photos import PhotoMaker
+from testing.stand_ins import LARGE, StandInNetworks
 
 WISH = Request(upscaler=LARGE, face_strength=0.6)
 TWO = (face_at(10, 12, 40), face_at(60, 30, 50))

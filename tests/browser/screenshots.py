@@ -15,10 +15,10 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from benchmarks.running_app import started_app
 from photoenhance_ui.settings import PROJECT_DIR
-from tests.browser.conftest import CHROMIUM, DESKTOP, FLAGS, PHONE, enhance, expect_states
-from tests.conftest import skimage_photo
+from testing.browser import CHROMIUM, DESKTOP, FLAGS, PHONE, enhance, expect_states
+from testing.photos import skimage_photo
+from testing.running_app import started_app
 
 ASSETS = PROJECT_DIR / "assets"
 PHOTOS = ("astronaut", "coffee", "chelsea", "rocket")

@@ -6,9 +6,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from photoenhance_ui.catalogue import CATALOGUE
-from tests.browser.conftest import PHONE, enhance, expect_states, opened
-from tests.conftest import PhotoMaker
-from tests.served import Served
+from testing.browser import PHONE, enhance, expect_states, opened
+from testing.photos import PhotoMaker
+from testing.served import Served
 
 SERIOUS = ("serious", "critical")
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import DESKTOP, drop, enhance, expect_states, opened
-from tests.conftest import PhotoMaker
-from tests.hooked import HookedNetworks
-from tests.served import serving_on
+from testing.browser import DESKTOP, drop, enhance, expect_states, opened
+from testing.hooked import HookedNetworks
+from testing.photos import PhotoMaker
+from testing.served import serving_on
 
 
 def test_too_many_photos_are_refused_at_once_and_stay_chosen(

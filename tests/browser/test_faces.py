@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.conftest import DESKTOP, PHONE, drop, enhance, expect_states, opened
-from tests.conftest import PhotoMaker
-from tests.pipeline.test_enhancer import face_at
-from tests.served import serving_on
-from tests.stand_ins import LARGE, StandInNetworks
+from testing.browser import DESKTOP, PHONE, drop, enhance, expect_states, opened
+from testing.by_hand import face_at
+from testing.photos import PhotoMaker
+from testing.served import serving_on
+from testing.stand_ins import LARGE, StandInNetworks
 
 TWO = (face_at(10, 12, 40), face_at(60, 30, 50))
 

@@ -12,11 +12,11 @@ from photoenhance_ui.server import service as service_module
 from photoenhance_ui.server.manage import may_manage
 from photoenhance_ui.settings import EMBEDDED_WEIGHTS_DIR, PROJECT_DIR, Settings
 from photoenhance_ui.ui import network_handlers
-from tests.browser.conftest import DESKTOP, enhance, expect_states, opened
-from tests.conftest import PhotoMaker
-from tests.file_server import serving as serving_file
-from tests.hooked import HookedNetworks
-from tests.served import Served, serving_on, written
+from testing.browser import DESKTOP, enhance, expect_states, opened
+from testing.file_server import serving as serving_file
+from testing.hooked import HookedNetworks
+from testing.photos import PhotoMaker
+from testing.served import Served, serving_on, written
 
 REAL_DETECTOR = PROJECT_DIR.parent / "shared/data/weights/face_detection_yunet_2023mar.onnx"
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import DESKTOP, drop, enhance, expect_states, names, opened
-from tests.conftest import PhotoMaker
-from tests.hooked import HookedNetworks
-from tests.served import serving_on
+from testing.browser import DESKTOP, drop, enhance, expect_states, names, opened
+from testing.hooked import HookedNetworks
+from testing.photos import PhotoMaker
+from testing.served import serving_on
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.conftest import CHROMIUM, DESKTOP, FLAGS, drop, opened
-from tests.conftest import PhotoMaker
-from tests.served import Served
+from testing.browser import CHROMIUM, DESKTOP, FLAGS, drop, opened
+from testing.photos import PhotoMaker
+from testing.served import Served
 
 RULES = "--host-resolver-rules=MAP *.test 127.0.0.1"
 ATTACK = """async ([target, mode]) => {

@@ -8,9 +8,9 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from photoenhance_ui.pipeline.contracts import Work
-from tests.browser.conftest import drop, enhance, expect_states, names
-from tests.conftest import PhotoMaker
-from tests.served import Served, wait_until, written
+from testing.browser import drop, enhance, expect_states, names
+from testing.photos import PhotoMaker
+from testing.served import Served, wait_until, written
 
 FINALS = 'img[src*="_enhanced"]'
 

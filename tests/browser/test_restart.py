@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import DESKTOP, enhance, expect_states, opened
-from tests.conftest import PhotoMaker
-from tests.hooked import HookedNetworks
-from tests.served import serving_on
+from testing.browser import DESKTOP, enhance, expect_states, opened
+from testing.hooked import HookedNetworks
+from testing.photos import PhotoMaker
+from testing.served import serving_on
 
 
 def test_results_survive_a_restart(

@@ -4,9 +4,9 @@ import re
 
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.conftest import PHONE, enhance, expect_states, opened
-from tests.conftest import PhotoMaker
-from tests.served import Served
+from testing.browser import PHONE, enhance, expect_states, opened
+from testing.photos import PhotoMaker
+from testing.served import Served
 
 
 def looked_at(page: Page, photo_file: PhotoMaker) -> Locator:

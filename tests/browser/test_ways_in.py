@@ -11,11 +11,11 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
 from photoenhance_ui.server.users import hash_of_password
-from tests.browser.conftest import CHROMIUM, DESKTOP, FLAGS, enhance, expect_states, names, opened
-from tests.conftest import PhotoMaker
-from tests.hooked import HookedNetworks
-from tests.proxy import proxy, serving_app
-from tests.served import serving_on
+from testing.browser import CHROMIUM, DESKTOP, FLAGS, enhance, expect_states, names, opened
+from testing.hooked import HookedNetworks
+from testing.photos import PhotoMaker
+from testing.proxy import proxy, serving_app
+from testing.served import serving_on
 
 SPACE, HUB = "somebody-photos.hf.space", "huggingface.co"
 

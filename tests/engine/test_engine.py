@@ -29,11 +29,11 @@ from photoenhance_ui.pipeline.plan import Choice, choose_networks
 from photoenhance_ui.request import Faces, Precision, Request
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.weights.inventory import BUILTIN_FILE, Installed
-from tests.conftest import skimage_photo
-from tests.driver import wait_until
-from tests.hooked import HookedNetworks
-from tests.pipeline.test_enhancer import face_at
-from tests.stand_ins import LARGE, StandInNetworks
+from testing.by_hand import face_at
+from testing.driver import wait_until
+from testing.hooked import HookedNetworks
+from testing.photos import skimage_photo
+from testing.stand_ins import LARGE, StandInNetworks
 
 REQUEST = Request(upscaler="builtin")
 

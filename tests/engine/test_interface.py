@@ -24,7 +24,7 @@ from photoenhance_ui.pipeline.plan import Choice, EngineFacts, UpscalerFacts
 from photoenhance_ui.request import Request
 from photoenhance_ui.settings import PROJECT_DIR
 from photoenhance_ui.weights.inventory import BUILTIN_FILE, Installed, Inventory
-from tests.pipeline.test_enhancer import TWO, StandIns, driven, photo_of, plan_of
+from testing.by_hand import TWO, StandIns, driven, photo_of, plan_of
 
 PHOTO = replace(
     photo_of(dtype=np.uint16), alpha=photo_of(dtype=np.uint16).pixels[..., 1].copy(),

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.processes import memory_mb
 from photoenhance_ui.batches.batch import Batch
 from photoenhance_ui.batches.storage import Workspace
 from photoenhance_ui.catalogue import Role
@@ -31,10 +30,11 @@ from photoenhance_ui.pipeline.contracts import Work
 from photoenhance_ui.pipeline.plan import EngineFacts, UpscalerFacts, choose_networks, make_plan
 from photoenhance_ui.request import BUILTIN, RESAMPLE_ONLY, Faces, Request
 from photoenhance_ui.settings import TILE_LADDER_PX, Settings
-from tests.conftest import PhotoMaker, skimage_photo
-from tests.driver import run_to_end
-from tests.pipeline.test_enhancer import face_at
-from tests.stand_ins import LARGE, StandInNetworks
+from testing.by_hand import face_at
+from testing.driver import run_to_end
+from testing.photos import PhotoMaker, skimage_photo
+from testing.processes import memory_mb
+from testing.stand_ins import LARGE, StandInNetworks
 
 WISH = Request(upscaler=BUILTIN, faces=Faces.NONE)
 

@@ -24,8 +24,8 @@ from photoenhance_ui.images.codec import (
 )
 from photoenhance_ui.photo import Photo
 from photoenhance_ui.request import OutputFormat, Saving
-from tests.conftest import skimage_photo
-from tests.profiles import swapped_profile
+from testing.photos import skimage_photo
+from testing.profiles import swapped_profile
 
 LIMITS = Limits(max_bytes=10_000_000, max_pixels=1_000_000)
 COLOUR = np.ascontiguousarray(skimage_photo("chelsea")[100:132, 120:168])

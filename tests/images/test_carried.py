@@ -12,6 +12,7 @@ from photoenhance_ui.images.codec import (
     read_photo,
 )
 from photoenhance_ui.photo import Metadata, Photo
+from testing.profiles import swapped_profile
 from tests.images.samples import (
     ARTIST,
     CARRIERS,
@@ -28,7 +29,6 @@ from tests.images.samples import (
     telling_exif,
     write,
 )
-from tests.profiles import swapped_profile
 
 
 @pytest.mark.parametrize("wanted", ["same", "jpeg", "png", "webp", "tiff", "avif"])

@@ -19,6 +19,7 @@ from photoenhance_ui.images.codec import (
 from photoenhance_ui.images.metadata import profile_space, srgb_profile
 from photoenhance_ui.photo import Photo
 from photoenhance_ui.request import OutputFormat
+from testing.profiles import linear_gray_profile, swapped_profile
 from tests.images.samples import (
     CARRIERS,
     COLOUR,
@@ -43,7 +44,6 @@ from tests.images.samples import (
     tiff_of,
     write,
 )
-from tests.profiles import linear_gray_profile, swapped_profile
 
 # Transparency
 

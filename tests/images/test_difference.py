@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from photoenhance_ui.images.difference import MAX_SIDE_PX, difference_map, faithfulness_db
 from photoenhance_ui.photo import Photo
-from tests.conftest import skimage_photo
+from testing.photos import skimage_photo
 from tests.images.samples import COLOUR, WIDTH
 
 PHOTO = skimage_photo("chelsea", 120)

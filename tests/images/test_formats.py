@@ -23,7 +23,7 @@ from photoenhance_ui.images.formats import (
 )
 from photoenhance_ui.photo import Metadata, Photo
 from photoenhance_ui.request import OutputFormat, Saving
-from tests.conftest import skimage_photo
+from testing.photos import skimage_photo
 
 LIMITS = Limits(max_bytes=10_000_000, max_pixels=1_000_000)
 COLOUR = skimage_photo("chelsea", 40)

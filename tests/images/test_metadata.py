@@ -26,7 +26,7 @@ from photoenhance_ui.images.metadata import (
     with_note,
 )
 from photoenhance_ui.photo import Metadata
-from tests.profiles import linear_gray_profile, swapped_profile
+from testing.profiles import linear_gray_profile, swapped_profile
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 DESCRIPTION = f"{{{RDF}}}Description"

@@ -11,6 +11,7 @@ from photoenhance_ui.images.codec import (
     preview,
 )
 from photoenhance_ui.photo import Metadata, Photo
+from testing.profiles import linear_gray_profile, swapped_profile
 from tests.images.samples import (
     HEIGHT,
     INPUTS,
@@ -19,7 +20,6 @@ from tests.images.samples import (
     read,
     telling,
 )
-from tests.profiles import linear_gray_profile, swapped_profile
 
 
 @pytest.mark.parametrize("name", INPUTS)

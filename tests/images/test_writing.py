@@ -26,7 +26,7 @@ from photoenhance_ui.images.formats import READABLE_SUFFIXES
 from photoenhance_ui.names import KEPT_ENDINGS, safe_name
 from photoenhance_ui.photo import Metadata, Photo
 from photoenhance_ui.request import OutputFormat
-from tests.conftest import skimage_photo
+from testing.photos import skimage_photo
 from tests.images.samples import (
     COLOUR,
     HEIGHT,

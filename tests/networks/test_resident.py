@@ -40,7 +40,7 @@ from photoenhance_ui.pipeline.plan import UpscalerFacts, choose_networks, make_p
 from photoenhance_ui.request import AUTO, BUILTIN, Request
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.weights.inventory import Installed, installed
-from tests.conftest import skimage_photo
+from testing.photos import skimage_photo
 from tests.networks.random_weights import Weights, random_rrdb, random_srvgg, write_span
 
 EXACT, FAST = "exact", "fast"
@@ -63,7 +63,7 @@ def write_pth(weights: Weights, path: Path) -> None:
 
 def write_face_network(path: Path) -> None:
     torch = pytest.importorskip("torch")
-    from benchmarks import seeded_weights
+    from testing import seeded_weights
 
     torch.manual_seed(1)
     make, _ = seeded_weights.MAKERS[path.name]

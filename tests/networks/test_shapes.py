@@ -52,7 +52,7 @@ def test_spandrel_takes_an_rrdb_of_these_shapes_for_one_of_that_size(
 ) -> None:
     from spandrel.architectures.ESRGAN import ESRGANArch
 
-    from benchmarks.seeded_weights import rrdb_state
+    from testing.seeded_weights import rrdb_state
 
     model = ESRGANArch().load(rrdb_state(scale, blocks))
     assert model.scale == scale

@@ -30,7 +30,7 @@ def test_what_needs_more_memory_than_its_file_is_the_reason_for_is_refused(
 ) -> None:
     """Windows of 180 pixels: a table of 1 MB stands for an index of 8 GB."""
     torch = pytest.importorskip("torch")
-    from tests.networks.on_torch.test_upscalers import swin
+    from tests.networks.swin import swin
 
     weights = {
         name: torch.zeros(359**2, 2) if "bias_table" in name else value

@@ -31,10 +31,10 @@ from photoenhance_ui.pipeline.drafts import DRAFT_PX, draft_plan, draft_source, 
 from photoenhance_ui.pipeline.plan import EngineFacts, UpscalerFacts, choose_networks, make_plan
 from photoenhance_ui.request import BUILTIN, RESAMPLE_ONLY, Faces, Precision, Request
 from photoenhance_ui.settings import Settings
-from tests.conftest import PhotoMaker, skimage_photo
-from tests.driver import wait_until
-from tests.pipeline.test_enhancer import face_at
-from tests.stand_ins import LARGE, StandInNetworks
+from testing.by_hand import face_at
+from testing.driver import wait_until
+from testing.photos import PhotoMaker, skimage_photo
+from testing.stand_ins import LARGE, StandInNetworks
 
 FACTS = EngineFacts(
     "cpu", "",

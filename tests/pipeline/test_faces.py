@@ -31,7 +31,7 @@ from photoenhance_ui.pipeline.faces import (
     way_back,
 )
 from photoenhance_ui.request import Faces
-from tests.conftest import skimage_photo
+from testing.photos import skimage_photo
 
 Exact = NDArray[np.float64]
 

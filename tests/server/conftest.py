@@ -1,5 +1,5 @@
 """The server that the tests of what stands before the page talk to."""
 
-from tests.served import released, served
+from testing.served import released, served
 
 __all__ = ["released", "served"]

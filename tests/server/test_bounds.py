@@ -20,9 +20,9 @@ from photoenhance_ui.request import Request
 from photoenhance_ui.server.bounds import Bounds
 from photoenhance_ui.server.calls import MAX_CALLS_WAITING
 from photoenhance_ui.settings import FLAGS, Settings
-from tests.conftest import PhotoMaker
-from tests.hooked import HookedNetworks
-from tests.served import Served, serving_on, wait_until
+from testing.hooked import HookedNetworks
+from testing.photos import PhotoMaker
+from testing.served import Served, serving_on, wait_until
 
 WISH = Request(upscaler="none", faces="none")  # type: ignore[arg-type]
 

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.conftest import PhotoMaker
-from tests.served import Served, wait_until
+from testing.photos import PhotoMaker
+from testing.served import Served, wait_until
 
 PART = (
     b"--edge\r\nContent-Disposition: form-data; name=files; filename=a.png\r\n"

@@ -8,9 +8,9 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 from photoenhance_ui.request import OPTIONS
-from tests.conftest import PhotoMaker
-from tests.http_api import DEFAULTS, called_at, file_data
-from tests.served import Served
+from testing.http_api import DEFAULTS, called_at, file_data
+from testing.photos import PhotoMaker
+from testing.served import Served
 
 META = {"_type": "gradio.FileData"}
 COLOUR = {"photos": [], "colour": "red"}

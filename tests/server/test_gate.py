@@ -11,9 +11,9 @@ import pytest
 
 from photoenhance_ui.errors import InvalidSetting
 from photoenhance_ui.ui.launch import Running
-from tests.conftest import PhotoMaker
-from tests.hooked import HookedNetworks
-from tests.served import Served, serving_on
+from testing.hooked import HookedNetworks
+from testing.photos import PhotoMaker
+from testing.served import Served, serving_on
 
 ALBUM = "https://album.test"
 

@@ -9,9 +9,9 @@ from gradio_client import Client, handle_file
 
 from photoenhance_ui.server.logins import FORGOTTEN_S, Backoff
 from photoenhance_ui.server.users import hash_of_key, hash_of_password, new_key
-from tests.conftest import PhotoMaker
-from tests.hooked import HookedNetworks
-from tests.served import serving_on
+from testing.hooked import HookedNetworks
+from testing.photos import PhotoMaker
+from testing.served import serving_on
 
 KEY = new_key()
 LONGEST_S = 60.0

@@ -12,8 +12,8 @@ from photoenhance_ui.networks.shapes import srvgg_shapes
 from photoenhance_ui.server.manage import NetworkRefused, install_network
 from photoenhance_ui.server.service import Service, open_service
 from photoenhance_ui.settings import Settings
+from testing.pth_files import mapping, numbers, tensor, text, written_archive, written_legacy
 from tests.networks.random_weights import random_srvgg
-from tests.networks.test_pth import mapping, numbers, tensor, text, written_archive, written_legacy
 
 
 @pytest.fixture

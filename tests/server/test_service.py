@@ -7,8 +7,8 @@ from photoenhance_ui.request import OutputFormat, Request, Saving
 from photoenhance_ui.server.service import folder_of, open_service, sweep
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.ui.examples import written_examples
-from tests.conftest import PhotoMaker
-from tests.driver import run_to_end
+from testing.driver import run_to_end
+from testing.photos import PhotoMaker
 
 WISH = Request(upscaler="builtin")
 

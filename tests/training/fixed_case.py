@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from benchmarks.quality import Picture, network_enlarger
 from photoenhance_ui.weights.inventory import BUILTIN_FILE
-from tests.conftest import skimage_photo
+from testing.photos import skimage_photo
 
 REMEMBERED = Path(__file__).with_name("fixed_case.json")
 SIDE_PX = 96  # of the sharp piece; the network sees a quarter

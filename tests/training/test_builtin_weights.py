@@ -32,7 +32,7 @@ from photoenhance_ui.networks.on_openvino.quantized_files import read_quantized
 from photoenhance_ui.networks.similarity import is_near, upscaler_psnr_db
 from photoenhance_ui.request import BUILTIN
 from photoenhance_ui.weights.inventory import BUILTIN_FILE, Installed
-from tests.conftest import skimage_photo
+from testing.photos import skimage_photo
 from tests.training.fixed_case import REMEMBERED, cells
 from training.card import card
 from training.export import raw_beside

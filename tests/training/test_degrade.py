@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("torch")
 
 from benchmarks.quality import luma
-from tests.conftest import skimage_photo
+from testing.photos import skimage_photo
 from training.config import Degradation
 from training.degrade import Picture, degrade
 

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("torch")
 
 from benchmarks.quality import write
-from tests.conftest import skimage_photo
+from testing.photos import skimage_photo
 from training.builtin import main
 from training.config import Config
 from training.degrade import Picture

@@ -12,7 +12,7 @@ pytest.importorskip("torch")
 from benchmarks import quality
 from benchmarks.quality import DAMAGES, Picture, damaged, luma, luma_psnr_db, resampled, ssim
 from photoenhance_ui.weights.inventory import BUILTIN_FILE
-from tests.conftest import skimage_photo
+from testing.photos import skimage_photo
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 HERE = pytest.mark.skipif(not DATA.is_dir(), reason="needs the shared evaluation photos")

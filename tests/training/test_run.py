@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch")
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from tests.conftest import skimage_photo
+from testing.photos import skimage_photo
 from training.builtin import Budget, Run, build, learning_rate, train
 from training.config import Architecture, Config
 from training.export import CHECKPOINT, CURVE, curve_points, raw_beside, write_pair

@@ -19,9 +19,9 @@ from photoenhance_ui.events import Row
 from photoenhance_ui.pipeline.contracts import Work
 from photoenhance_ui.request import OPTIONS
 from photoenhance_ui.server.service import sweep
-from tests.conftest import PhotoMaker
-from tests.http_api import DEFAULTS, called, file_data
-from tests.served import Served, wait_until, written
+from testing.http_api import DEFAULTS, called, file_data
+from testing.photos import PhotoMaker
+from testing.served import Served, wait_until, written
 
 Answer = tuple[list[dict[str, Any]], list[dict[str, Any]]]
 

@@ -3,9 +3,9 @@
 import httpx
 
 from photoenhance_ui.ui.blocks import IDLE_S
-from tests.conftest import PhotoMaker
-from tests.http_api import DEFAULTS, file_data
-from tests.served import Served, wait_until
+from testing.http_api import DEFAULTS, file_data
+from testing.photos import PhotoMaker
+from testing.served import Served, wait_until
 
 
 def test_a_call_that_nobody_reads_is_forgotten_after_a_while(

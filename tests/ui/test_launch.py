@@ -13,8 +13,8 @@ import pytest
 from photoenhance_ui.errors import InvalidSetting
 from photoenhance_ui.settings import PROJECT_DIR
 from photoenhance_ui.ui.launch import check_port
-from tests.hooked import HookedNetworks
-from tests.served import serving_on
+from testing.hooked import HookedNetworks
+from testing.served import serving_on
 
 
 def app(tmp_path: Path, *flags: str) -> "subprocess.Popen[str]":

@@ -6,9 +6,9 @@ import httpx
 
 from photoenhance_ui.request import OPTIONS
 from photoenhance_ui.ui.launch import MAX_SESSIONS
-from tests.conftest import PhotoMaker
-from tests.http_api import DEFAULTS, file_data
-from tests.served import Served
+from testing.http_api import DEFAULTS, file_data
+from testing.photos import PhotoMaker
+from testing.served import Served
 
 
 def asked(served: Served, session: str, number: int, data: list[Any]) -> str:

@@ -21,8 +21,8 @@ from photoenhance_ui.ui.previews import (
     viewer_original,
     viewer_result,
 )
-from tests.conftest import PhotoMaker, skimage_photo
-from tests.driver import run_to_end
+from testing.driver import run_to_end
+from testing.photos import PhotoMaker, skimage_photo
 
 
 def batch_of(engine: Engine, settings: Settings, tmp_path: Path, **wish: object) -> Batch:

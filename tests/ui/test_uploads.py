@@ -8,9 +8,9 @@ import httpx
 import pytest
 from gradio_client import Client, handle_file
 
-from tests.conftest import PhotoMaker
-from tests.hooked import HookedNetworks
-from tests.served import Served, serving_on
+from testing.hooked import HookedNetworks
+from testing.photos import PhotoMaker
+from testing.served import Served, serving_on
 
 
 @pytest.fixture

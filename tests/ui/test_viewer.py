@@ -14,10 +14,10 @@ from photoenhance_ui.request import Request
 from photoenhance_ui.settings import Settings
 from photoenhance_ui.ui.texts import CHINESE, ENGLISH
 from photoenhance_ui.ui.viewer import WORDS, closed_viewer, viewer_value
-from tests.conftest import PhotoMaker
-from tests.driver import run_to_end
-from tests.pipeline.test_enhancer import face_at
-from tests.stand_ins import StandInNetworks
+from testing.by_hand import face_at
+from testing.driver import run_to_end
+from testing.photos import PhotoMaker
+from testing.stand_ins import StandInNetworks
 
 
 @pytest.fixture

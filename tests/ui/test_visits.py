@@ -5,7 +5,7 @@ from typing import Any
 
 from photoenhance_ui.ui.texts import Language
 from photoenhance_ui.ui.visits import MAX_LANGUAGES, Visits
-from tests.served import Served
+from testing.served import Served
 
 
 def visitor(number: int) -> Any:

@@ -16,7 +16,7 @@ from photoenhance_ui.catalogue import Architecture, Role, WeightFile
 from photoenhance_ui.errors import DiskFull, DownloadFailed
 from photoenhance_ui.weights import downloads
 from photoenhance_ui.weights.downloads import DownloadPhase, Downloads, Stopped, download
-from tests.file_server import Fault, FileServer, serving
+from testing.file_server import Fault, FileServer, serving
 
 CONTENT = random.Random(0).randbytes(400_000)
 

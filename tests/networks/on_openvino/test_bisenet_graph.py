@@ -18,7 +18,7 @@ from photoenhance_ui.networks.state_dicts import floats_of
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.pipeline.contracts import FACE_PX
 from photoenhance_ui.weights.inventory import Installed
-from tests.conftest import skimage_photo
+from testing.photos import skimage_photo
 from tests.networks.reading import Read
 
 NAME = "parsing_bisenet"

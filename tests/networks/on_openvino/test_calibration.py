@@ -46,7 +46,7 @@ from photoenhance_ui.networks.on_openvino.upscaler_graph import UpscalerLayers, 
 from photoenhance_ui.networks.similarity import MIN_MEAN_DB, MIN_WORST_DB, is_near, upscaler_psnr_db
 from photoenhance_ui.request import PRESETS, Request
 from photoenhance_ui.weights.inventory import BUILTIN_FILE
-from tests.conftest import skimage_photo
+from testing.photos import skimage_photo
 from tests.networks.on_openvino.shipped import coming_with
 
 CALIBRATION = "photoenhance_ui.networks.on_openvino.calibration"

@@ -24,7 +24,7 @@ from photoenhance_ui.networks.on_openvino.upscaler_graph import UpscalerLayers
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.request import BUILTIN
 from photoenhance_ui.weights.inventory import BUILTIN_FILE, Installed
-from tests.conftest import skimage_photo
+from testing.photos import skimage_photo
 from tests.networks.random_weights import random_rrdb, random_srvgg
 
 EMBEDDED = Installed(BUILTIN, BUILTIN_FILE)

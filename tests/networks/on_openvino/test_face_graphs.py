@@ -28,7 +28,7 @@ from photoenhance_ui.networks.on_openvino.parsenet_graph import parsenet_graph
 from photoenhance_ui.networks.similarity import MIN_BLENDED_DB
 from photoenhance_ui.networks.state_dicts import floats_of, load_arrays
 from photoenhance_ui.weights.inventory import Installed
-from tests.conftest import skimage_photo
+from testing.photos import skimage_photo
 
 GFPGAN_FILE, PARSENET_FILE = "GFPGANv1.4.pth", "parsing_parsenet.pth"
 
@@ -44,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     torch = pytest.importorskip("torch")
     from facexlib.parsing.parsenet import ParseNet
 
-    from benchmarks.seeded_weights import gfpgan_state
+    from testing.seeded_weights import gfpgan_state
 
     folder = tmp_path_factory.mktemp("faces")
     torch.manual_seed(3)

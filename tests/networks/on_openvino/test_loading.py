@@ -13,7 +13,7 @@ from photoenhance_ui.networks.on_openvino.compiled_networks import CompiledDetec
 from photoenhance_ui.networks.on_openvino.loading import load_detector
 from photoenhance_ui.pipeline.contracts import FaceDetector
 from photoenhance_ui.weights.inventory import Installed
-from tests.conftest import skimage_photo
+from testing.photos import skimage_photo
 from tests.networks.detection import (
     BACKBONES,
     DATA,

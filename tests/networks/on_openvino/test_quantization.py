@@ -23,7 +23,7 @@ from photoenhance_ui.networks.on_openvino.whole_sums import (
     largest_weight,
 )
 from photoenhance_ui.networks.shapes import rrdb_shapes, srvgg_shapes
-from tests.conftest import skimage_photo
+from testing.photos import skimage_photo
 
 FEATURES = 16
 

@@ -26,7 +26,7 @@ from photoenhance_ui.networks.on_openvino.restoreformer_graph import (
 )
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.weights.inventory import Installed
-from tests.conftest import skimage_photo
+from testing.photos import skimage_photo
 from tests.networks.reading import Read
 
 RESTOREFORMER, GFPGAN = "RestoreFormer", "GFPGANv1.4"

@@ -15,7 +15,7 @@ from photoenhance_ui.networks.on_openvino.retinaface_graph import (
     retinaface_graph,
 )
 from photoenhance_ui.networks.state_dicts import floats_of
-from tests.conftest import skimage_photo
+from testing.photos import skimage_photo
 from tests.networks.detection import BACKBONES, of_size, random_detector, raw_answers
 from tests.networks.reading import Read
 

@@ -12,7 +12,6 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from benchmarks import seeded_weights
 from photoenhance_ui.catalogue import CATALOGUE, Architecture, Role
 from photoenhance_ui.errors import WeightsDamaged
 from photoenhance_ui.networks.on_torch.architectures import (
@@ -23,6 +22,7 @@ from photoenhance_ui.networks.on_torch.architectures import (
     module_of,
 )
 from photoenhance_ui.networks.state_dicts import Arrays
+from testing import seeded_weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

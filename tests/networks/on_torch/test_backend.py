@@ -31,7 +31,7 @@ from photoenhance_ui.photo import Pixels
 from photoenhance_ui.pipeline.contracts import Upscaler
 from photoenhance_ui.request import BUILTIN
 from photoenhance_ui.weights.inventory import BUILTIN_FILE, Installed
-from tests.conftest import skimage_photo
+from testing.photos import skimage_photo
 from tests.networks.random_weights import random_rrdb, random_srvgg, write_span
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -15,7 +15,7 @@ from photoenhance_ui.errors import WeightsDamaged
 from photoenhance_ui.networks.on_torch.detectors import load_detector
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.weights.inventory import Installed
-from tests.conftest import skimage_photo
+from testing.photos import skimage_photo
 from tests.networks.detection import (
     BACKBONES,
     FACES_IN,

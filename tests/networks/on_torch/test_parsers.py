@@ -30,7 +30,7 @@ from photoenhance_ui.networks.parsing import CLASSES
 from photoenhance_ui.photo import Pixels
 from photoenhance_ui.pipeline.contracts import FaceParser
 from photoenhance_ui.weights.inventory import Installed
-from tests.conftest import skimage_photo
+from testing.photos import skimage_photo
 
 CPU = Placement(torch.device("cpu"))
 SIDE_PX = 64

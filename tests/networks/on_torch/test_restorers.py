@@ -17,7 +17,6 @@ torch = pytest.importorskip("torch")
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from benchmarks import seeded_weights
 from photoenhance_ui.catalogue import Architecture, by_name
 from photoenhance_ui.errors import WeightsDamaged
 from photoenhance_ui.networks.on_torch.architectures import RESTORERS, module_of
@@ -27,7 +26,8 @@ from photoenhance_ui.networks.on_torch.upscalers import load_upscaler
 from photoenhance_ui.photo import Pixels, white_of
 from photoenhance_ui.pipeline.contracts import FACE_PX, FaceRestorer
 from photoenhance_ui.weights.inventory import Installed
-from tests.conftest import skimage_photo
+from testing import seeded_weights
+from testing.photos import skimage_photo
 
 CPU = Placement(torch.device("cpu"))
 GFPGAN, RESTOREFORMER = "GFPGANv1.4", "RestoreFormer"

@@ -14,7 +14,7 @@ from photoenhance_ui.errors import NetworkFailed
 from photoenhance_ui.networks.on_torch.placement import Placement
 from photoenhance_ui.networks.on_torch.tensors import to_pixels, to_tensor
 from photoenhance_ui.photo import Pixels
-from tests.conftest import skimage_photo
+from testing.photos import skimage_photo
 
 EXACT = Placement(torch.device("cpu"))
 FAST = Placement(torch.device("cpu"), torch.float16)

@@ -4,7 +4,6 @@ Small networks with seeded random weights where they show the same as full-size 
 """
 
 import gc
-import warnings
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -35,9 +34,10 @@ from photoenhance_ui.photo import Pixels, white_of
 from photoenhance_ui.pipeline.contracts import Upscaler
 from photoenhance_ui.request import BUILTIN
 from photoenhance_ui.weights.inventory import BUILTIN_FILE, Installed
-from tests.conftest import skimage_photo
+from testing.photos import skimage_photo
 from tests.networks.detection import DATA
 from tests.networks.random_weights import Weights, random_rrdb, random_srvgg, write_span
+from tests.networks.swin import swin
 
 REAL_GENERAL = DATA / "weights" / "realesr-general-x4v3.fp16-rounded.pth"
 REAL_GENERAL_WDN = DATA / "weights" / "realesr-general-wdn-x4v3.fp16-rounded.pth"
@@ -319,19 +319,6 @@ def test_an_architecture_that_only_spandrel_knows_is_computed(tmp_path: Path) ->
     assert (both.ours.name, both.ours.scale, both.ours.receptive_px) == ("mine", 2, None)
     assert both.ours.operations_per_pixel > 1000
     both.expect_equal(crop(13, 18))
-
-
-def swin(**changed: Any) -> dict[str, Any]:
-    """A small SwinIR, whose depth and windows are told by names and shapes."""
-    from spandrel.architectures.SwinIR import SwinIR
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # torch tells what it is going to change
-        network = SwinIR(
-            upscale=2, img_size=16, window_size=8, depths=[2, 2], embed_dim=12, num_heads=[2, 2],
-            mlp_ratio=2, upsampler="pixelshuffle",
-        )  # fmt: skip
-    return {**network.state_dict(), **changed}
 
 
 @pytest.mark.filterwarnings("ignore:torch.meshgrid")

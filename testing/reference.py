@@ -15,7 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from benchmarks.seeded_weights import (
+from photoenhance_ui.networks.on_torch.basicsr_repair import repair
+from photoenhance_ui.pipeline.contracts import DetectedFace
+from testing.seeded_weights import (
     GENERAL_FILE,
     GENERAL_WDN_FILE,
     GFPGAN_FILE,
@@ -23,8 +25,6 @@ from benchmarks.seeded_weights import (
     X2PLUS_FILE,
     X4PLUS_FILE,
 )
-from photoenhance_ui.networks.on_torch.basicsr_repair import repair
-from photoenhance_ui.pipeline.contracts import DetectedFace
 
 repair()
 

@@ -11,8 +11,8 @@ from gradio_client import Client
 
 from photoenhance_ui.settings import Settings, settings_from
 from photoenhance_ui.ui.launch import Running, serving
-from tests.driver import wait_until
-from tests.hooked import HookedNetworks
+from testing.driver import wait_until
+from testing.hooked import HookedNetworks
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What networks give: ``python -m tests.outcomes WEIGHTS CACHE [--without-torch]``.
+"""What networks give: ``python -m testing.outcomes WEIGHTS CACHE [--without-torch]``.
 
 Prints a JSON object: of each piece of work the SHA-256 of its result, and whether torch was
 imported for it. With ``--without-torch`` torch and all that needs it cannot be imported.
@@ -21,7 +21,7 @@ def works() -> Iterator[tuple[str, Any, str]]:
     """A name, the work, and the precision; of networks that may not be installed."""
     from photoenhance_ui.catalogue import DETECTORS, Role
     from photoenhance_ui.pipeline.contracts import FACE_PX, Work
-    from tests.conftest import skimage_photo
+    from testing.photos import skimage_photo
 
     photo = skimage_photo("astronaut")
     tile = photo[40 : 40 + TILE_PX, 200 : 200 + TILE_PX][None]
@@ -73,7 +73,7 @@ def main() -> None:
     if more:
         sys.modules.update(dict.fromkeys(OF_TORCH))  # type: ignore[arg-type]
     told = outcomes(Path(weights), Path(cache))
-    print(json.dumps({"results": told, "torch": bool(sys.modules.get("torch"))}))  # noqa: T201
+    print(json.dumps({"results": told, "torch": bool(sys.modules.get("torch"))}))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from photoenhance_ui.pipeline.contracts import DetectedFace, Work
 from photoenhance_ui.pipeline.plan import Choice, EngineFacts, UpscalerFacts, choose_networks
 from photoenhance_ui.request import BUILTIN
 from photoenhance_ui.weights.inventory import Installed
-from tests.pipeline.test_enhancer import StandIns
+from testing.by_hand import StandIns
 
 LARGE = "large"
 """Costs forty times as much as the built-in network, and enlarges twice as much."""

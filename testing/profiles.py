@@ -8,7 +8,7 @@ D50 = struct.pack(">3l", 63190, 65536, 54061)
 
 
 def swapped_profile() -> bytes:
-    """sRGB with red and blue exchanged: pure red in it is pure blue in sRGB."""
+    """SRGB with red and blue exchanged: pure red in it is pure blue in sRGB."""
     exchanged = {b"rXYZ": b"bXYZ", b"bXYZ": b"rXYZ"}
     profile = bytearray(srgb_profile())
     (count,) = struct.unpack_from(">L", profile, 128)

@@ -1,0 +1,1 @@
+"""What tests and benchmarks share: real servers, stand-ins, weights and photos."""
