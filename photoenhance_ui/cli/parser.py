@@ -75,15 +75,15 @@ def _add_enhance(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--quiet", action="store_true", help="no progress; only photos that failed are named"
     )
-    wishes = parser.add_argument_group("what is done")
-    wishes.add_argument(
+    options = parser.add_argument_group("what is done")
+    options.add_argument(
         "--preset",
         choices=tuple(PRESETS),
         help="fill the options below; those that are given beside it win",
     )
     for option in OPTIONS:
         if option.name not in _SETTINGS:  # one --precision serves the request and the setting
-            _add_option(wishes, option)
+            _add_option(options, option)
     _add_settings(parser)
 
 

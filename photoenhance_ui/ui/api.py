@@ -69,8 +69,8 @@ class Endpoints:
     @_takes("photos", list[str] | None)
     async def enhance(self, *inputs: Any) -> AsyncIterator[tuple[list[str], Report]]:
         """Enhance photos; yields each one as it is finished or failed, and all at the end."""
-        photos, wish, request = _read(inputs)
-        batch = await self._filled(photos, wish, request)
+        photos, wanted, request = _read(inputs)
+        batch = await self._filled(photos, wanted, request)
         places = {photo_id: place for place, photo_id in enumerate(batch.ids)}
         with self._service.streams.reading(request.session_hash, batch):
             async with aclosing(batch.changes()) as changes:  # type: ignore[type-var]
@@ -82,10 +82,10 @@ class Endpoints:
     @_takes("photo", str | None)
     async def enhance_one(self, *inputs: Any) -> tuple[str | None, dict[str, Any]]:
         """Enhance one photo: its file, or none where it failed, and its row of the report."""
-        photo, wish, request = _read(inputs)
+        photo, wanted, request = _read(inputs)
         if photo is None:
             raise gr.Error(ENGLISH("no_photo"), print_exception=False)
-        batch = await self._filled([photo], wish, request)
+        batch = await self._filled([photo], wanted, request)
         with self._service.streams.reading(request.session_hash, batch):
             async with aclosing(batch.changes()) as changes:  # type: ignore[type-var]
                 async for _ in changes:
@@ -101,7 +101,9 @@ class Endpoints:
         """The catalogue with what is installed, and the presets."""
         return self._service.models()
 
-    async def _filled(self, photos: list[str] | None, wish: Request, request: gr.Request) -> Batch:
+    async def _filled(
+        self, photos: list[str] | None, wanted: Request, request: gr.Request
+    ) -> Batch:
         """A new batch that holds the photos; taking files in is work for a thread."""
         paths, most = paths_of(photos), self._service.settings.max_photos
         if len(paths) > most:
@@ -112,7 +114,7 @@ class Endpoints:
         def fill() -> Batch:
             bounds = self._service.bounds
             bounds.note_call(caller)
-            return bounds.fill(caller, paths, lambda: self._service.new_batch(caller, wish))
+            return bounds.fill(caller, paths, lambda: self._service.new_batch(caller, wanted))
 
         try:
             return await asyncio.to_thread(fill)

@@ -123,7 +123,11 @@ def test_who_logs_out_ends_the_login_of_one_browser(tmp_path: Path) -> None:
         assert other.get("/gradio_api/info").status_code == 200
 
 
-@pytest.mark.parametrize("value", ["Bearer pe_wrong", f"Basic {KEY}", KEY, "Bearer", "Bearer ä"])
+@pytest.mark.parametrize(
+    "value",
+    ["Bearer pe_wrong", f"Basic {KEY}", KEY, "Bearer", "Bearer ä"],
+    ids=["wrong", "basic", "bare", "none", "not ASCII"],
+)
 def test_a_wrong_key_lets_nobody_in(url: str, value: str) -> None:
     headers = {"Authorization": value.encode()}
     assert httpx.get(f"{url}gradio_api/info", headers=headers).status_code == 401

@@ -103,6 +103,7 @@ def kept_with(calibration: str | None, ends: str = "{}") -> bytes:
         kept_with('{"form": "x", "mean_db": 5, "worst_db": 5}', '{"body.0": [0, 1]}'),
         kept_with('{"form": "x", "mean_db": 5, "worst_db": 5}', "3"),
     ],
+    ids=["empty", "other", "no record", "no JSON", "list", "parts", "layers", "number"],
 )
 def test_a_record_that_is_not_whole_is_measured_anew(
     uncalibrated: CompiledUpscaler, tmp_path: Path, content: bytes, measuring: Measuring
