@@ -307,7 +307,7 @@ def run_suite(place: Place) -> Suite:
     add = [program(place.environment, "pip"), "install", "-r", str(tools)]
     run_well(add, place.project, installer_variables(place.variables), INSTALL_TIMEOUT_S)
     tools.unlink()
-    suite = [place.python, "-m", "pytest", "-q", "-n", "auto"]
+    suite = [place.python, "-m", "pytest", "-q"]
     done = run(suite, place.project, place.variables, SUITE_TIMEOUT_S)
     outcome = closing_line(done.output)
     if outcome is None:

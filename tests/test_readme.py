@@ -146,8 +146,6 @@ def accepted(command: str) -> bool:
             return accepted(shlex.join(command_alone))
         case [".venv/bin/python", "-m", "photoenhance_ui", *words]:
             return bool(make_parser().parse_args(words))
-        case [".venv/bin/python", "-m", "pytest", "-n", "auto"]:
-            return find_spec("pytest") is not None and find_spec("xdist") is not None
         case [".venv/bin/python", "-m", module]:
             return find_spec(module) is not None
     return False
