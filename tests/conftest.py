@@ -10,10 +10,6 @@ import pytest
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-if "PYTEST_XDIST_WORKER" in os.environ:
-    # Servers of two processes that look for a port at the same moment take one for the other's.
-    number = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
-    os.environ["GRADIO_SERVER_PORT"] = str(8000 + 200 * number)
 
 from photoenhance_ui.engine.engine import open_engine
 from photoenhance_ui.engine.interface import Engine
