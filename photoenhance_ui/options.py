@@ -6,12 +6,13 @@ README its tables. To add an option is to add a field.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import StrEnum
 from functools import cache
 from typing import Any, TypeVar, get_origin, get_type_hints
 
 _OPTION = "option"
+"""Where a field holds its Option, but for the name and the kind, which the class tells."""
 _Fields = TypeVar("_Fields")
 
 
@@ -48,19 +49,6 @@ class Option:
         return "PHOTOENHANCE_" + self.name.upper()
 
 
-@dataclass(frozen=True)
-class _Described:
-    """What the field's own name, type and default do not tell."""
-
-    meaning: str
-    choices: tuple[str, ...]
-    lowest: float | None
-    highest: float | None
-    step: float | None
-    page_only: bool
-    fallback: str
-
-
 def option_field(
     default: Any,
     meaning: str,
@@ -73,7 +61,7 @@ def option_field(
     fallback: str = "",
 ) -> Any:
     """A dataclass field that can be chosen; the choices of a ``StrEnum`` are its members."""
-    told = _Described(meaning, choices, lowest, highest, step, page_only, fallback)
+    told = Option("", default, object, meaning, choices, lowest, highest, step, page_only, fallback)
     return field(default=default, metadata={_OPTION: told})
 
 
@@ -91,11 +79,9 @@ def _options_of(kind: type) -> Iterator[Option]:
             yield from _options_of(hint)
             continue
         plain: type = get_origin(hint) or hint
-        told: _Described = one.metadata[_OPTION]
+        told: Option = one.metadata[_OPTION]
         named = tuple(plain) if issubclass(plain, StrEnum) else ()
-        yield Option(
-            one.name, one.default, plain, **{**vars(told), "choices": told.choices or named}
-        )
+        yield replace(told, name=one.name, kind=plain, choices=told.choices or named)
 
 
 def flat(value: Any) -> dict[str, Any]:

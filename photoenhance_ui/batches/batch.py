@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from photoenhance_ui.batches.face_layers import FaceLayers
 from photoenhance_ui.batches.journal import Journal, JournalKeeper, JournalPhoto, Record
 from photoenhance_ui.batches.photo_run import NetworkChoice, PhotoRun
 from photoenhance_ui.batches.results import Results
-from photoenhance_ui.batches.storage import BatchFiles, BatchFolder
+from photoenhance_ui.batches.storage import BatchFiles
 from photoenhance_ui.engine.interface import Engine
 from photoenhance_ui.errors import SideFile, TooManyPhotos
 from photoenhance_ui.events import Queued, Row, Stage, State, failed_by, row_after
@@ -71,30 +71,16 @@ class Batch:
             self._entries, request, files, self._limits, layers=layers, journal=self._journal
         )
 
-    @classmethod
-    def restored(
-        cls,
-        record: Record,
-        engine: Engine,
-        files: BatchFolder,
-        settings: Settings,
-        *,
-        drafts: bool = False,
-        layers: FaceLayers | None = None,
-        journal: Journal | None = None,
-    ) -> "Batch":
-        """The batch that the record tells of, with its files; nothing of it runs."""
-        batch = cls(
-            engine, record.owner, record.request, files, settings,
-            drafts=drafts, layers=layers, journal=journal,
-        )  # fmt: skip
-        batch._began = record.began
+    def restore(self, record: Record, original: Callable[[str], Path | None]) -> None:
+        """Take over what a record tells of this batch; nothing of it runs.
+
+        ``original`` gives the input of a photo by its id, where it is still there.
+        """
+        self._began = record.began
         for photo in record.photos:
-            original = files.taken(photo.id)
-            batch._entries.put(
-                Entry(photo.id, photo.row.name, photo.row, original, strengths=photo.strengths)
-            )
-        return batch
+            entry = Entry(photo.id, photo.row.name, photo.row, original(photo.id))
+            entry.strengths = photo.strengths
+            self._entries.put(entry)
 
     # What is there
 

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypedDict
 
 from photoenhance_ui.batches.batch import Batch
 from photoenhance_ui.batches.current import CurrentBatches
 from photoenhance_ui.batches.face_layers import FaceLayers
-from photoenhance_ui.batches.journal import Journal, Journals
+from photoenhance_ui.batches.journal import Journals, Record
 from photoenhance_ui.batches.storage import BatchFolder, Workspace, sweep_uploads
 from photoenhance_ui.engine.engine import open_engine
 from photoenhance_ui.engine.interface import Engine
@@ -29,12 +28,6 @@ from photoenhance_ui.weights.downloads import Downloads
 log = logging.getLogger(__name__)
 
 SWEEP_EVERY_S = 600.0
-
-
-class _PageOptions(TypedDict):
-    drafts: bool
-    layers: FaceLayers
-    journal: Journal
 
 
 @dataclass(eq=False)
@@ -69,30 +62,29 @@ class Service:
 
     def open_batch(self, owner: str, request: Request, photos: int = 1) -> Batch:
         """The owner's batch that takes so many photos with this request, else a new one."""
-        return self.batches.open_for(
-            owner, request, lambda: self._page_batch(owner, request), photos
-        )
 
-    def _page_batch(self, owner: str, request: Request) -> Batch:
-        files = self.workspace.new_batch()
-        return Batch(
-            self.engine, owner, request, files, self.settings, **self._page_options(files)
-        )  # fmt: skip
+        def begin() -> Batch:
+            return self._page_batch(owner, request, self.workspace.new_batch())
 
-    def _page_options(self, files: BatchFolder) -> _PageOptions:
-        """What the page's batches do beside: drafts, faces blended anew, outliving the program."""
-        return {
-            "drafts": True,
-            "layers": FaceLayers(files.folder / "kept"),
-            "journal": self.journals.of(files),
-        }
+        return self.batches.open_for(owner, request, begin, photos)
 
     def restore(self) -> None:
         """Give the page's owners back what an earlier server left to them."""
         self.batches.restore(
-            Batch.restored(record, self.engine, files, self.settings, **self._page_options(files))
-            for files, record in self.journals.left_in(self.workspace)
+            self._restored(files, record) for files, record in self.journals.left_in(self.workspace)
         )
+
+    def _restored(self, files: BatchFolder, record: Record) -> Batch:
+        batch = self._page_batch(record.owner, record.request, files)
+        batch.restore(record, files.taken)
+        return batch
+
+    def _page_batch(self, owner: str, request: Request, files: BatchFolder) -> Batch:
+        """A batch with drafts, with faces that can be blended anew, which outlives the program."""
+        return Batch(
+            self.engine, owner, request, files, self.settings,
+            drafts=True, layers=FaceLayers(files.folder / "kept"), journal=self.journals.of(files),
+        )  # fmt: skip
 
     def status(self) -> dict[str, object]:
         """What ``/status`` answers."""

@@ -5,7 +5,7 @@ Translates to a Batch and back, over the same stream as the page; holds no logic
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any, TypeVar
 
@@ -56,8 +56,7 @@ def _takes(first: str, kind: Any) -> Callable[[_Handler], _Handler]:
 def _read(inputs: Sequence[Any]) -> tuple[Any, Request, gr.Request]:
     """What was given, what is wished for, and who asks."""
     given, *values, request = inputs
-    names = [option.name for option in OPTIONS]
-    return given, request_from(dict(zip(names, values, strict=True))), request
+    return given, request_from(OPTIONS, values), request
 
 
 class Endpoints:
@@ -134,10 +133,11 @@ def address_of(request: gr.Request) -> str | None:
     return None if client is None else str(client.host)
 
 
-def request_from(options: Mapping[str, Any]) -> Request:
-    """The Request that a person asks for; an impossible one is one plain sentence."""
+def request_from(options: Sequence[Option], values: Sequence[Any]) -> Request:
+    """The Request with a value for each of these options; an impossible one is one sentence."""
+    names = (option.name for option in options)
     try:
-        return Request.from_options(options)
+        return Request.from_options(dict(zip(names, values, strict=True)))
     except InvalidOption as error:
         raise gr.Error(error.sentence, print_exception=False) from error
 

@@ -59,7 +59,7 @@ class BatchHandlers:
             raise self._visits.error("stranger", request)
         if len(paths) < len(given):
             gr.Info(say("side_files"), title=say("info"))
-        wanted = request_from(dict(zip((o.name for o in OPTIONS), options, strict=True)))
+        wanted = request_from(OPTIONS, options)
         before = self._visits.batch(token, request)
         wanted = _as_saved_in(before, wanted)
         self._check_room(before, len(paths), request)

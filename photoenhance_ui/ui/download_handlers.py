@@ -56,7 +56,7 @@ class DownloadHandlers:
         self, batch: Batch, ids: Sequence[str], saved: Sequence[Any], request: gr.Request
     ) -> list[Path]:
         """Files of finished photos, as the saving options say."""
-        saving = request_from(dict(zip(SAVED, saved, strict=True))).saving
+        saving = request_from(SAVING_OPTIONS, saved).saving
         try:
             return [batch.results.saved_as(photo_id, saving) for photo_id in ids]
         except PhotoEnhanceError as error:

@@ -7,7 +7,6 @@ import stat
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -17,7 +16,7 @@ from hypothesis import strategies as st
 from photoenhance_ui.batches.batch import Batch
 from photoenhance_ui.batches.current import CurrentBatches
 from photoenhance_ui.batches.face_layers import FaceLayers
-from photoenhance_ui.batches.journal import INTERRUPTED, LOST, Journals
+from photoenhance_ui.batches.journal import INTERRUPTED, LOST, Journals, Record
 from photoenhance_ui.batches.storage import BatchFolder, Workspace
 from photoenhance_ui.engine.interface import Engine
 from photoenhance_ui.events import State
@@ -46,18 +45,23 @@ class Server:
         self.batches = CurrentBatches()
         self._engine, self._settings = engine, settings
         self.batches.restore(
-            Batch.restored(record, engine, files, settings, **self._options(files))
-            for files, record in self.journals.left_in(self.workspace)
+            self._restored(files, record) for files, record in self.journals.left_in(self.workspace)
         )
 
-    def _options(self, files: BatchFolder) -> dict[str, Any]:
-        return {"layers": FaceLayers(files.folder / "kept"), "journal": self.journals.of(files)}
+    def _batch(self, owner: str, request: Request, files: BatchFolder) -> Batch:
+        return Batch(
+            self._engine, owner, request, files, self._settings,
+            layers=FaceLayers(files.folder / "kept"), journal=self.journals.of(files),
+        )  # fmt: skip
+
+    def _restored(self, files: BatchFolder, record: Record) -> Batch:
+        batch = self._batch(record.owner, record.request, files)
+        batch.restore(record, files.taken)
+        return batch
 
     def open(self, request: Request = WISH, owner: str = OWNER) -> Batch:
         def begin() -> Batch:
-            files = self.workspace.new_batch()
-            options = self._options(files)
-            return Batch(self._engine, owner, request, files, self._settings, **options)
+            return self._batch(owner, request, self.workspace.new_batch())
 
         return self.batches.open_for(owner, request, begin)
 
